@@ -1,0 +1,34 @@
+using System.Runtime.InteropServices;
+
+namespace Safes.Linux;
+
+/// <summary>How a child process is to be started. No shell, no inherited descriptors, no inherited environment.</summary>
+public sealed record ChildStart(string Program, IReadOnlyList<string> Arguments)
+{
+    /// <summary>The child's whole environment; by default PATH and LANG alone.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = DefaultEnvironment;
+
+    /// <summary>Become descriptors 3, 4, .. in the child. They stay open here.</summary>
+    public IReadOnlyList<SafeHandle> Descriptors { get; init; } = [];
+
+    public SafeHandle? Input { get; init; }
+
+    public SafeHandle? Output { get; init; }
+
+    public SafeHandle? Error { get; init; }
+
+    /// <summary>Standard output and error are appended to this file, unless given as descriptors. Default: /dev/null.</summary>
+    public string? LogFile { get; init; }
+
+    /// <summary>The pin of the network namespace to start in; null: this process's own.</summary>
+    public string? NetworkNamespace { get; init; }
+
+    /// <summary>Installs the filter against huge pages (and no_new_privs).</summary>
+    public bool NoHugePages { get; init; }
+
+    public static IReadOnlyDictionary<string, string> DefaultEnvironment { get; } = new Dictionary<string, string>
+    {
+        ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ["LANG"] = "C.UTF-8",
+    };
+}

@@ -1,0 +1,22 @@
+namespace Safes.Linux;
+
+/// <summary>Numbers of errno.h that callers tell apart.</summary>
+public static class Errno
+{
+    public const int NotPermitted = 1;
+    public const int NoEntry = 2;
+    public const int Interrupted = 4;
+    public const int Io = 5;
+    public const int Again = 11;
+    public const int Access = 13;
+    public const int Busy = 16;
+    public const int Exists = 17;
+    public const int Invalid = 22;
+    public const int NoSpace = 28;
+    public const int ReadOnly = 30;
+    public const int NotSupported = 95;
+    public const int NoKey = 126;
+    public const int NoSyscall = 38;
+    public const int NoChild = 10;
+    public const int NoProcess = 3;
+}

@@ -1,0 +1,87 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Safes.Linux;
+
+/// <summary>fcntl.h: open, openat2, descriptors, allocation and write-back of files.</summary>
+public static partial class Fcntl
+{
+    public const int ReadOnly = 0, WriteOnly = 1, ReadWrite = 2, Create = 0x40, Exclusive = 0x80, Truncate = 0x200, Append = 0x400,
+        NonBlock = 0x800, Directory = 0x10000, NoFollow = 0x20000, CloseOnExec = 0x80000, PathOnly = 0x200000;
+
+    private const int DuplicateCloseOnExec = 1030;
+    private const long SyscallOpenat2 = 437;
+    private const ulong ResolveNoXdev = 1, ResolveNoMagicLinks = 2, ResolveNoSymlinks = 4, ResolveBeneath = 8;
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct OpenHow
+    {
+        public ulong Flags;
+        public ulong Mode;
+        public ulong Resolve;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int NativeOpen(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial nint NativeOpenat2(long number, SafeHandle directory, string path, OpenHow* how, nint size);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int NativeFcntl(SafeHandle fd, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int NativeFsync(SafeHandle fd);
+
+    [LibraryImport("libc", EntryPoint = "posix_fallocate")]
+    private static partial int NativeFallocate(SafeHandle fd, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
+    private static partial int NativeSyncFileRange(SafeHandle fd, long offset, long length, uint flags);
+
+    /// <summary>open(2), always close-on-exec.</summary>
+    public static SafeFileHandle Open(string path, int flags, uint mode = 0x180) =>
+        new(LinuxException.Check(NativeOpen(path, flags | CloseOnExec, mode), "open", path), ownsHandle: true);
+
+    /// <summary>Opens a path below <paramref name="root"/> without following any link or leaving the file system (openat2).</summary>
+    public static unsafe SafeFileHandle OpenBeneath(SafeHandle root, string relative, int flags, uint mode = 0)
+    {
+        var how = new OpenHow
+        {
+            Flags = (ulong)(uint)(flags | CloseOnExec),
+            Mode = mode,
+            Resolve = ResolveNoXdev | ResolveNoMagicLinks | ResolveNoSymlinks | ResolveBeneath,
+        };
+        // SAFETY: `how` is a local that outlives the call, and its size is passed.
+        return new((int)LinuxException.Check(NativeOpenat2(SyscallOpenat2, root, relative, &how, sizeof(OpenHow)), "openat2", relative), true);
+    }
+
+    /// <summary>A copy of a descriptor with a number of at least <paramref name="least"/>, close-on-exec.</summary>
+    public static SafeFileHandle Duplicate(SafeHandle fd, int least = 3) =>
+        new(LinuxException.Check(NativeFcntl(fd, DuplicateCloseOnExec, least), "fcntl", "F_DUPFD_CLOEXEC"), ownsHandle: true);
+
+    /// <summary>Makes a file or directory durable. A failure is reported once by the kernel: never repeat and believe it.</summary>
+    public static void Sync(SafeHandle fd, string target = "") => LinuxException.Check(NativeFsync(fd), "fsync", target);
+
+    /// <summary>Makes the entries of a directory durable.</summary>
+    public static void SyncDirectory(string path)
+    {
+        using var directory = Open(path, ReadOnly | Directory);
+        Sync(directory, path);
+    }
+
+    /// <summary>Reserves the bytes of a file, so that writing them later cannot fail for want of room (posix_fallocate).</summary>
+    public static void Allocate(SafeHandle fd, long offset, long length, string target = "")
+    {
+        // posix_fallocate returns its error instead of setting errno.
+        int error = NativeFallocate(fd, offset, length);
+        if (error != 0)
+        {
+            throw new LinuxException("posix_fallocate", target, error);
+        }
+    }
+
+    /// <summary>Writes dirty pages of a range and waits for it, encrypting in the calling thread (fscrypt). Not durable by itself.</summary>
+    public static void WriteBack(SafeHandle fd, long offset, long length) =>
+        LinuxException.Check(NativeSyncFileRange(fd, offset, length, 7), "sync_file_range");
+}

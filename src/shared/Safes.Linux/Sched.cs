@@ -1,0 +1,54 @@
+using System.Runtime.InteropServices;
+
+namespace Safes.Linux;
+
+/// <summary>sched.h: namespaces. setns acts on one thread, so work in a namespace runs in a thread that then ends.</summary>
+public static partial class Sched
+{
+    public const int NewMount = 0x20000, NewNetwork = 0x40000000, SharedFileSystemState = 0x200;
+
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    private static partial int NativeSetns(SafeHandle fd, int kind);
+
+    [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
+    private static partial int NativeUnshare(int flags);
+
+    /// <summary>Moves the calling thread into a namespace. Only for threads that end afterwards.</summary>
+    internal static void Enter(string pin, int kind)
+    {
+        using var fd = Fcntl.Open(pin, Fcntl.ReadOnly);
+        LinuxException.Check(NativeSetns(fd, kind), "setns", pin);
+    }
+
+    /// <summary>Runs <paramref name="work"/> in a thread of its own whose network namespace is the one pinned at <paramref name="pin"/>.
+    /// Sockets and taps made there stay there and are usable from any thread.</summary>
+    public static T InNetwork<T>(string pin, Func<T> work) => InOwnThread(() =>
+    {
+        Enter(pin, NewNetwork);
+        return work();
+    });
+
+    /// <summary>Runs <paramref name="work"/> in a fresh thread and waits for it.</summary>
+    internal static T InOwnThread<T>(Func<T> work)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(
+            () =>
+            {
+                try
+                {
+                    done.SetResult(work());
+                }
+                catch (Exception e)
+                {
+                    done.SetException(e);
+                }
+            },
+            256 * 1024)
+        { IsBackground = true }.Start();
+        return done.Task.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Gives the calling thread a new namespace of the given kind. Only for threads that end afterwards.</summary>
+    internal static void Unshare(int flags) => LinuxException.Check(NativeUnshare(flags), "unshare");
+}

@@ -1,0 +1,69 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Safes.Linux;
+
+/// <summary>unistd.h: identity of the caller, raw reads and writes, exec.</summary>
+public static partial class Unistd
+{
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint NativeGetEuid();
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static unsafe partial nint NativeRead(SafeHandle fd, byte* buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static unsafe partial nint NativeWrite(SafeHandle fd, byte* buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int NativeChown(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "execve", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int NativeExecve(string path, byte** argv, byte** envp);
+
+    /// <summary>The effective user id of this process; 0 is root.</summary>
+    public static uint EffectiveUser => NativeGetEuid();
+
+    /// <summary>Reads once into <paramref name="buffer"/>, again after a signal; 0 at the end.</summary>
+    public static unsafe int Read(SafeHandle fd, Span<byte> buffer)
+    {
+        // SAFETY: the span is pinned for the duration of the call and its length is passed.
+        fixed (byte* at = buffer)
+        {
+            nint n;
+            while ((n = NativeRead(fd, at, buffer.Length)) < 0 && Marshal.GetLastPInvokeError() == Errno.Interrupted) { }
+
+            return (int)LinuxException.Check(n, "read");
+        }
+    }
+
+    /// <summary>Writes all of <paramref name="buffer"/>.</summary>
+    public static unsafe void Write(SafeHandle fd, ReadOnlySpan<byte> buffer)
+    {
+        while (!buffer.IsEmpty)
+        {
+            // SAFETY: the span is pinned for the duration of the call and its length is passed.
+            fixed (byte* at = buffer)
+            {
+                nint n = NativeWrite(fd, at, buffer.Length);
+                if (n < 0 && Marshal.GetLastPInvokeError() == Errno.Interrupted)
+                {
+                    continue;
+                }
+
+                buffer = buffer[(int)LinuxException.Check(n, "write")..];
+            }
+        }
+    }
+
+    public static void Chown(string path, uint user, uint group) => LinuxException.Check(NativeChown(path, user, group), "chown", path);
+
+    /// <summary>Replaces this process. Returns only by throwing.</summary>
+    public static unsafe void Execve(string path, IReadOnlyList<string> arguments, IEnumerable<KeyValuePair<string, string>> environment)
+    {
+        using var argv = new StringVector(arguments);
+        using var envp = new StringVector(environment.Select(e => $"{e.Key}={e.Value}"));
+        // SAFETY: both vectors live until the call returns, and it returns only on failure.
+        LinuxException.Check(NativeExecve(path, argv.Pointer, envp.Pointer), "execve", path);
+    }
+}

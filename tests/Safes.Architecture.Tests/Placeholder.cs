@@ -1,0 +1,1 @@
+namespace Safes.Architecture.Tests;
