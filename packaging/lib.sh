@@ -1,0 +1,160 @@
+# Shared by ./test, ./demo, ./bench and the image recipes; sourced, never run. Needs bash and nothing else: what else is
+# wanted it installs. Sets ROOT (the source tree) and CACHE (what outlives a run). Callers use `set -euo pipefail`.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${SAFES_CACHE:-$([ "$(id -u)" = 0 ] && echo /var/cache/safes || echo "$ROOT/.cache")}
+LOGS=${SAFES_LOGS:-$ROOT/.cache/logs}
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_GENERATE_ASPNET_CERTIFICATE=false
+export DOTNET_CLI_HOME=${DOTNET_CLI_HOME:-${HOME:-$ROOT/.cache/home}} HOME=${HOME:-$ROOT/.cache/home}
+# No build server may outlive the run: it would keep this tree, or a mount of a test, busy.
+export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false
+
+# Packages by what they are for. Names that differ between Debian 12 and 13 are chosen by what the archive has.
+PACKAGES_BUILD=(clang lld zlib1g-dev libc6-dev gcc ca-certificates curl 'libicu76|libicu72' 'libssl3t64|libssl3')
+PACKAGES_QUICK=(openssh-client)
+PACKAGES_PARTS=(iproute2 nftables wireguard-tools wireguard-go e2fsprogs util-linux kmod procps openssh-client mmdebstrap cpio xz-utils zstd socat
+    'qemu-system-x86' 'qemu-utils' gdb gcc linux-libc-dev)
+
+say() { printf '%s\n' "$*"; }
+note() { printf '  ! %s\n' "$*"; }
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# die WHAT [HINT]: what happened, then what to do.
+die() {
+    printf '%s: error: %s\n' "${ME:-safes}" "$1" >&2
+    [ $# -lt 2 ] || printf '%s: hint:  %s\n' "${ME:-safes}" "$2" >&2
+    exit 1
+}
+
+# step NAME COMMAND..: runs it with its output in a log; one line when it is done, a sign of life while it takes long.
+step() {
+    local name=$1 log start=$SECONDS pid status=0 shown=0 every=3
+    shift
+    mkdir -p "$LOGS"
+    log=$LOGS/$(printf '%s' "$name" | tr -c 'A-Za-z0-9' '-').log
+    "$@" >"$log" 2>&1 </dev/null &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        read -r -t 0.2 <> <(:) || true
+        if ((SECONDS - start >= every)); then
+            if [ -t 1 ]; then
+                printf '\r  … %-28s %3d s' "$name" $((SECONDS - start))
+                shown=1 every=$((SECONDS - start + 1))
+            else
+                printf '  … %-28s %3d s\n' "$name" $((SECONDS - start))
+                every=$((every * 4))
+            fi
+        fi
+    done
+    wait "$pid" || status=$?
+    [ $shown = 0 ] || printf '\r%*s\r' 48 ''
+    if [ $status = 0 ]; then
+        local took=$((SECONDS - start))
+        if ((took > 0)); then printf '  ✓ %-28s %3d s\n' "$name" "$took"; else printf '  ✓ %s\n' "$name"; fi
+    else
+        printf '  ✗ %s (exit status %d); the end of %s:\n' "$name" "$status" "$log"
+        tail -n 40 "$log" | sed 's/^/      /'
+        return "$status"
+    fi
+}
+
+installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+# The first of a|b|c that is installed, else the first that the archive has.
+choose_package() {
+    local one alternatives
+    IFS='|' read -ra alternatives <<<"$1"
+    for one in "${alternatives[@]}"; do ! installed "$one" || { say "$one"; return; }; done
+    for one in "${alternatives[@]}"; do ! apt-cache show "$one" >/dev/null 2>&1 || { say "$one"; return; }; done
+    say "${alternatives[0]}"
+}
+
+# need_packages PACKAGE..: installs what is missing; not as root, says the one command that does.
+need_packages() {
+    local wanted missing=() one
+    for wanted in "$@"; do
+        local found=
+        for one in ${wanted//|/ }; do ! installed "$one" || found=1; done
+        [ -n "$found" ] || missing+=("$wanted")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    is_root || die "these packages are missing: ${missing[*]//|/ or }" "as root: apt-get install ${missing[*]%%|*}"
+    [ -n "${SAFES_APT_UPDATED:-}" ] || step 'package lists' apt-get -qq update
+    export SAFES_APT_UPDATED=1
+    local names=()
+    for wanted in "${missing[@]}"; do names+=("$(choose_package "$wanted")"); done
+    step "packages: ${#names[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${names[@]}"
+}
+
+has_sdk() { [ -x "$1" ] || command -v "$1" >/dev/null; [ -n "$("$1" --list-sdks 2>/dev/null | grep '^10\.')" ]; }
+
+# need_dotnet: DOTNET becomes a dotnet with a .NET 10 SDK: on PATH, in ./.dotnet, or fetched there.
+need_dotnet() {
+    local script=$ROOT/.cache/dotnet-install.sh
+    if has_sdk dotnet 2>/dev/null; then
+        DOTNET=dotnet
+    elif has_sdk "$ROOT/.dotnet/dotnet" 2>/dev/null; then
+        DOTNET=$ROOT/.dotnet/dotnet
+    else
+        say "The .NET 10 SDK is not in Debian; fetching it with Microsoft's install script into .dotnet (about 220 MB)"
+        mkdir -p "$ROOT/.cache"
+        if ! command -v curl >/dev/null; then need_packages curl ca-certificates; fi
+        if ! curl -fsSL --max-time 60 -o "$script" https://dot.net/v1/dotnet-install.sh 2>/dev/null ||
+            ! step '.NET 10 SDK' bash "$script" --channel 10.0 --install-dir "$ROOT/.dotnet"; then
+            die 'needs the .NET 10 SDK (not in Debian), and it could not be fetched' \
+                "put an SDK 10.0 on PATH or into $ROOT/.dotnet; see README, Building"
+        fi
+        DOTNET=$ROOT/.dotnet/dotnet
+    fi
+    if [ "$DOTNET" != dotnet ]; then export DOTNET_ROOT=$ROOT/.dotnet PATH=$ROOT/.dotnet:$PATH; fi
+}
+
+build() { step 'build' "$DOTNET" build "$ROOT/Safes.slnx" -v quiet -clp:ErrorsOnly --nologo; }
+
+# publish safe|safe-gateway: as it is shipped, in .cache/publish/NAME. Objects of its own, so that it and the build never disturb each other.
+publish() {
+    local name=$1 project
+    case $name in
+    safe) project=src/client/Safes.Cli ;;
+    safe-gateway) project=src/gateway/Safes.Gateway ;;
+    *) die "no program '$name' to publish" ;;
+    esac
+    step "publish $name" "$DOTNET" publish "$ROOT/$project" -r linux-x64 -c Release -v quiet --nologo \
+        -p:PublishAot=true -p:RestoreLockedMode=false -p:RestorePackagesWithLockFile=false \
+        --artifacts-path "$ROOT/.cache/aot" -o "$ROOT/.cache/publish/$name"
+    [ -x "$ROOT/.cache/publish/$name/$name" ] || die "publishing $name made no program"
+}
+
+# The tools directory: QEMU and virtiofsd that can suspend, a kernel, busybox. SAFES_TOOLS names it.
+need_tools() {
+    export SAFES_TOOLS=${SAFES_TOOLS:-$CACHE/tools}
+    step 'tools: QEMU, virtiofsd, kernel' "$ROOT/packaging/tools" "$SAFES_TOOLS"
+}
+
+# Everything that decides what an image becomes: the recipe's files, the tools, and further files given.
+recipe_hash() {
+    local folder=$1
+    shift
+    { (cd "$ROOT/$folder" && find . -type f -print0 | sort -z | xargs -0 sha256sum)
+      cat "$ROOT/packaging/tools"
+      [ $# = 0 ] || cat "$@" | sha256sum; } | sha256sum | cut -c 1-16
+}
+
+# need_image gateway|workspace: builds it unless this very recipe was built before; SAFES_GATEWAY_IMAGE or SAFES_WORKSPACE_IMAGE names it.
+need_image() {
+    local name=$1 hash out inputs=()
+    if [ "$name" = gateway ]; then
+        inputs=("$ROOT/.cache/publish/safe-gateway/safe-gateway")
+        export SAFES_GATEWAY_BINARY=${inputs[0]}
+    fi
+    hash=$(recipe_hash "images/$name" "${inputs[@]}")
+    out=$CACHE/images/$name-$hash
+    if [ ! -f "$out/manifest.json" ]; then
+        rm -rf "$out.new"
+        mkdir -p "$CACHE/images"
+        step "image: $name" "$ROOT/images/$name/build" "$out.new"
+        mv "$out.new" "$out"
+    fi
+    ln -sfn "$name-$hash" "$CACHE/images/$name"
+    if [ "$name" = gateway ]; then export SAFES_GATEWAY_IMAGE=$out; else export SAFES_WORKSPACE_IMAGE=$out; fi
+}
