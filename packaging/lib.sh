@@ -26,28 +26,34 @@ die() {
     exit 1
 }
 
+# progress NAME: after three seconds says what runs; every second on a terminal, ever more rarely elsewhere.
+progress() {
+    local start=$SECONDS next=3 took
+    trap 'exit 0' TERM
+    while sleep 1; do
+        took=$((SECONDS - start))
+        ((took >= next)) || continue
+        if [ -t 1 ]; then
+            printf '\r  … %-28s %3d s' "$1" "$took"
+            next=$((took + 1))
+        else
+            printf '  … %-28s %3d s\n' "$1" "$took"
+            next=$((took * 4))
+        fi
+    done
+}
+
 # step NAME COMMAND..: runs it with its output in a log; one line when it is done, a sign of life while it takes long.
 step() {
-    local name=$1 log start=$SECONDS pid status=0 shown=0 every=3
+    local name=$1 log start=$SECONDS status=0 ticker
     shift
     mkdir -p "$LOGS"
     log=$LOGS/$(printf '%s' "$name" | tr -c 'A-Za-z0-9' '-').log
-    "$@" >"$log" 2>&1 </dev/null &
-    pid=$!
-    while kill -0 "$pid" 2>/dev/null; do
-        read -r -t 0.2 <> <(:) || true
-        if ((SECONDS - start >= every)); then
-            if [ -t 1 ]; then
-                printf '\r  … %-28s %3d s' "$name" $((SECONDS - start))
-                shown=1 every=$((SECONDS - start + 1))
-            else
-                printf '  … %-28s %3d s\n' "$name" $((SECONDS - start))
-                every=$((every * 4))
-            fi
-        fi
-    done
-    wait "$pid" || status=$?
-    [ $shown = 0 ] || printf '\r%*s\r' 48 ''
+    progress "$name" & ticker=$!
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    kill "$ticker" 2>/dev/null || true
+    wait "$ticker" 2>/dev/null || true
+    [ ! -t 1 ] || printf '\r%*s\r' 48 ''
     if [ $status = 0 ]; then
         local took=$((SECONDS - start))
         if ((took > 0)); then printf '  ✓ %-28s %3d s\n' "$name" "$took"; else printf '  ✓ %s\n' "$name"; fi
@@ -86,7 +92,7 @@ need_packages() {
     step "packages: ${#names[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${names[@]}"
 }
 
-has_sdk() { [ -x "$1" ] || command -v "$1" >/dev/null; [ -n "$("$1" --list-sdks 2>/dev/null | grep '^10\.')" ]; }
+has_sdk() { "$1" --list-sdks 2>/dev/null | grep -q '^10\.'; }
 
 # need_dotnet: DOTNET becomes a dotnet with a .NET 10 SDK: on PATH, in ./.dotnet, or fetched there.
 need_dotnet() {
