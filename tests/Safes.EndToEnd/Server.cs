@@ -1,0 +1,58 @@
+using Safes.Linux;
+
+namespace Safes.EndToEnd;
+
+/// <summary>The supplier's machine: runs `safed` in its namespace and looks at what is left when the safe is closed.</summary>
+internal sealed class Server(World world, Options options) : IDisposable
+{
+    private Child? safed;
+
+    public string State => Path.Combine(world.StateRoot, "ledger");
+
+    private string[] Roots => ["--state-root", world.StateRoot, "--run-root", world.RunRoot];
+
+    private Dictionary<string, string> Environment => new(ChildStart.DefaultEnvironment)
+    {
+        ["SAFES_TOOLS"] = options.Tools,
+        ["HOME"] = "/root",
+    };
+
+    public async Task<ToolOutput> SafedAsync(IReadOnlyList<string> arguments, TimeSpan? limit = null) =>
+        await Tool.TryAsync(options.Safed, [.. arguments, .. Roots], network: World.Pin(World.Server), limit: limit ?? TimeSpan.FromMinutes(3), environment: Environment);
+
+    public async Task<string> DoAsync(IReadOnlyList<string> arguments, TimeSpan? limit = null)
+    {
+        var result = await SafedAsync(arguments, limit);
+        Stage.Show("supplier", "safed " + string.Join(' ', arguments.Select(Short)), result.Output + result.Error);
+        return result.Exit == 0 ? result.Output : throw new InvalidOperationException($"safed {arguments[0]} ended with {result.Exit}");
+    }
+
+    public void Run() => safed = Child.Start(new ChildStart(options.Safed, ["run", "ledger", .. Roots])
+    {
+        NetworkNamespace = World.Pin(World.Server),
+        Environment = Environment,
+        LogFile = Path.Combine(world.Home, "safed.log"),
+    });
+
+    /// <summary>The process whose namespace shows the open volume; 0 when safed does not run.</summary>
+    public int Pid => safed is { Exited.IsCompleted: false } s ? s.Pid : 0;
+
+    /// <summary>Ends safed and what it keeps running (the gateway).</summary>
+    public async Task StopAsync()
+    {
+        if (safed is null)
+        {
+            return;
+        }
+
+        safed.Signal(SignalNumbers.Terminate);
+        if (await safed.WaitAsync(TimeSpan.FromSeconds(30)) is null)
+        {
+            safed.KillGroup();
+        }
+    }
+
+    private string Short(string argument) => argument.Replace(world.Home + "/", "", StringComparison.Ordinal);
+
+    public void Dispose() => safed?.Dispose();
+}

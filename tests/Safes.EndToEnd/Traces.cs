@@ -1,0 +1,70 @@
+using Safes.Linux;
+
+namespace Safes.EndToEnd;
+
+/// <summary>Removes what an earlier demonstration left: only what carries its names.</summary>
+internal static class Traces
+{
+    public static async Task RemoveAsync(string home)
+    {
+        for (int round = 0; round < 3 && Ours(home).ToArray() is { Length: > 0 } processes; round++)
+        {
+            foreach (int pid in processes)
+            {
+                using var process = PidFd.Open(pid);
+                process?.Kill();
+                process?.WaitForEnd(TimeSpan.FromSeconds(5));
+            }
+        }
+
+        foreach (string line in (await File.ReadAllLinesAsync("/proc/self/mountinfo")).Reverse())
+        {
+            string point = line.Split(' ')[4];
+            if (point.StartsWith(home + "/", StringComparison.Ordinal))
+            {
+                await Tool.TryAsync("umount", [point]);
+            }
+        }
+
+        string volume = Path.Combine(home, "storage", "ledger.volume");
+        if (File.Exists(volume))
+        {
+            foreach (string line in (await Tool.RunAsync("losetup", ["--associated", volume])).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            {
+                await Tool.TryAsync("losetup", ["--detach", line.Split(':')[0]]);
+            }
+        }
+
+        await World.RemoveAsync();
+        if (Directory.Exists(home))
+        {
+            Directory.Delete(home, recursive: true);
+        }
+    }
+
+    /// <summary>Processes that were started for this home: it stands in their command line or environment, or they live in its namespaces.</summary>
+    private static IEnumerable<int> Ours(string home)
+    {
+        foreach (string directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory), out int pid) && pid != Environment.ProcessId && Mentions(directory, home))
+            {
+                yield return pid;
+            }
+        }
+    }
+
+    private static bool Mentions(string process, string home)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(process, "cmdline")).Contains(home + "/", StringComparison.Ordinal)
+                && !File.ReadAllText(Path.Combine(process, "cmdline")).Contains("Safes.EndToEnd", StringComparison.Ordinal)
+                || File.ReadAllText(Path.Combine(process, "environ")).Contains($"={home}/", StringComparison.Ordinal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;   // it ended while we looked
+        }
+    }
+}
