@@ -1,1 +1,6 @@
+if (args is ["guard", .. var rest])
+{
+    return Safes.Hypervisor.Guardian.GuardianProcess.Run(rest);
+}
+
 return 0;
