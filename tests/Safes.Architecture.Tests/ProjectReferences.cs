@@ -34,7 +34,7 @@ public class ProjectReferences
             string from = Path.GetFileNameWithoutExtension(file);
             return Edges(file).Where(to => !Allowed.GetValueOrDefault(from, []).Contains(to)).Select(to => $"{from} -> {to}");
         });
-        Assert.Empty(wrong);
+        SourceTree.None(wrong);
     }
 
     [Fact]
@@ -43,8 +43,8 @@ public class ProjectReferences
         string solution = SourceTree.Read("Safes.slnx");
         var projects = SourceTree.Files("src", "*.csproj");
         Assert.NotEmpty(projects);
-        Assert.Empty(projects.Select(Path.GetFileNameWithoutExtension).Except(Allowed.Keys));
-        Assert.Empty(projects.Concat(SourceTree.Files("tests", "*.csproj")).Where(p => !solution.Contains(p, StringComparison.Ordinal)));
+        SourceTree.None(projects.Select(Path.GetFileNameWithoutExtension).Except(Allowed.Keys));
+        SourceTree.None(projects.Concat(SourceTree.Files("tests", "*.csproj")).Where(p => !solution.Contains(p, StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public class ProjectReferences
     {
         // The programs' own composition roots are tested through what they compose.
         var tested = SourceTree.Files("tests", "*.csproj").Select(Path.GetFileNameWithoutExtension);
-        Assert.Empty(SourceTree.Files("src", "*.csproj").Select(p => Path.GetFileNameWithoutExtension(p) + ".Tests").Except(tested));
+        SourceTree.None(SourceTree.Files("src", "*.csproj").Select(p => Path.GetFileNameWithoutExtension(p) + ".Tests").Except(tested));
     }
 
     private static IEnumerable<string> Edges(string file) =>

@@ -15,6 +15,13 @@ internal static class SourceTree
 
     public static string[] Lines(string relative) => File.ReadAllLines(Path.Combine(Root, relative));
 
+    /// <summary>Fails with all of <paramref name="wrong"/>, one a line.</summary>
+    public static void None(IEnumerable<string?> wrong)
+    {
+        string all = string.Join('\n', wrong.Distinct());
+        Assert.True(all.Length == 0, all);
+    }
+
     private static IEnumerable<string> Walk(string folder, string pattern) =>
         Directory.GetFiles(folder, pattern).Where(f => new FileInfo(f).LinkTarget is null)
             .Concat(Directory.GetDirectories(folder).Where(d => !Left.Contains(Path.GetFileName(d))).SelectMany(d => Walk(d, pattern)));

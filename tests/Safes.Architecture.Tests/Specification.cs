@@ -28,7 +28,7 @@ public partial class Specification
         var tests = SourceTree.Files("tests", "*.cs").SelectMany(f => Method().Matches(SourceTree.Read(f)).Select(m => m.Groups[1].Value)).ToHashSet();
         var named = TestName().Matches(Text).Select(m => m.Groups[1].Value).ToArray();
         Assert.NotEmpty(named);
-        Assert.Empty(named.Where(n => !tests.Contains(n)).Distinct());
+        SourceTree.None(named.Where(n => !tests.Contains(n)).Distinct());
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public partial class Specification
     {
         var rows = PromiseRow().Matches(Text).ToArray();
         Assert.Equal(Enumerable.Range(1, 18).Select(i => $"I{i}").Concat(Enumerable.Range(1, 26).Select(i => $"C{i}")), rows.Select(m => m.Groups[1].Value));
-        Assert.Empty(rows.Where(m => !TestName().IsMatch(m.Groups[2].Value) && !m.Groups[2].Value.Contains("not yet", StringComparison.Ordinal)).Select(m => m.Groups[1].Value));
+        SourceTree.None(rows.Where(m => !TestName().IsMatch(m.Groups[2].Value) && !m.Groups[2].Value.Contains("not yet", StringComparison.Ordinal)).Select(m => m.Groups[1].Value));
     }
 
     [Fact]
@@ -47,7 +47,7 @@ public partial class Specification
             .Where(l => !l.Target.Contains("://", StringComparison.Ordinal))
             .Where(l => !Path.Exists(Path.Combine(Path.GetDirectoryName(l.File)!, l.Target)))
             .Select(l => $"{Path.GetFileName(l.File)}: {l.Target}");
-        Assert.Empty(broken);
+        SourceTree.None(broken);
     }
 
     [GeneratedRegex(@"^\| `([a-z-]+)` \| (\d+) \|", RegexOptions.Multiline)]
