@@ -1,0 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Versioning;
+
+[assembly: SupportedOSPlatform("linux")]
+[assembly: DisableRuntimeMarshalling]
+[assembly: InternalsVisibleTo("Safes.Keys.Tests")]
