@@ -19,4 +19,10 @@ public static class Errno
     public const int NoSyscall = 38;
     public const int NoChild = 10;
     public const int NoProcess = 3;
+    public const int NoDeviceOrAddress = 6;
+    public const int NoDevice = 19;
+    public const int NotDirectory = 20;
+    public const int NoTerminalCall = 25;
+    public const int TooManyLinks = 40;
+    public const int NoData = 61;
 }

@@ -21,6 +21,15 @@ public static partial class Unistd
     [LibraryImport("libc", EntryPoint = "execve", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial int NativeExecve(string path, byte** argv, byte** envp);
 
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    private static partial int NativeFchown(SafeHandle file, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int NativeUnlinkat(SafeHandle directory, string name, int flags);
+
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    private static partial int NativeSyncfs(SafeHandle file);
+
     /// <summary>The effective user id of this process; 0 is root.</summary>
     public static uint EffectiveUser => NativeGetEuid();
 
@@ -57,6 +66,24 @@ public static partial class Unistd
     }
 
     public static void Chown(string path, uint user, uint group) => LinuxException.Check(NativeChown(path, user, group), "chown", path);
+
+    public static void Chown(SafeHandle file, uint user, uint group) => LinuxException.Check(NativeFchown(file, user, group), "fchown");
+
+    /// <summary>Removes a file (or, with <paramref name="directory"/>, an empty directory); false when there is none.</summary>
+    public static bool Unlink(SafeHandle parent, string name, bool directory = false)
+    {
+        const int removeDirectory = 0x200;
+        if (NativeUnlinkat(parent, name, directory ? removeDirectory : 0) == 0)
+        {
+            return true;
+        }
+
+        int error = Marshal.GetLastPInvokeError();
+        return error == Errno.NoEntry ? false : throw new LinuxException("unlinkat", name, error);
+    }
+
+    /// <summary>Writes all of a file system. May hang on dead storage.</summary>
+    public static void SyncFileSystem(SafeHandle onIt) => LinuxException.Check(NativeSyncfs(onIt), "syncfs");
 
     /// <summary>Replaces this process. Returns only by throwing.</summary>
     public static unsafe void Execve(string path, IReadOnlyList<string> arguments, IEnumerable<KeyValuePair<string, string>> environment)
