@@ -70,7 +70,8 @@ public sealed class Child : IDisposable
                     Seccomp.NoHugePages();
                 }
 
-                return Spawn.Start(start.Program, start.Arguments, start.Environment.Select(e => $"{e.Key}={e.Value}"), numbers);
+                return Spawn.Start(start.Program, start.Arguments, start.Environment.Select(e => $"{e.Key}={e.Value}"), numbers,
+                    start.WorkingDirectory);
             });
             return new Child(start.Program, PidFd.Open(pid) ?? throw new LinuxException("pidfd_open", start.Program, Errno.NoProcess));
         }

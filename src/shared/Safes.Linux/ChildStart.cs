@@ -23,6 +23,9 @@ public sealed record ChildStart(string Program, IReadOnlyList<string> Arguments)
     /// <summary>The pin of the network namespace to start in; null: this process's own.</summary>
     public string? NetworkNamespace { get; init; }
 
+    /// <summary>Where the child starts; it needs no right to walk there. Null: this process's own.</summary>
+    public string? WorkingDirectory { get; init; }
+
     /// <summary>Installs the filter against huge pages (and no_new_privs).</summary>
     public bool NoHugePages { get; init; }
 

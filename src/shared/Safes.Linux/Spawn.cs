@@ -19,6 +19,9 @@ internal static partial class Spawn
     [LibraryImport("libc")]
     private static unsafe partial int posix_spawn_file_actions_addclosefrom_np(byte* actions, int from);
 
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int posix_spawn_file_actions_addchdir_np(byte* actions, string path);
+
     [LibraryImport("libc")]
     private static unsafe partial int posix_spawnattr_init(byte* attributes);
 
@@ -41,7 +44,8 @@ internal static partial class Spawn
     private static unsafe partial int waitid(int kind, int id, byte* info, int options);
 
     /// <summary>Starts a program in a session of its own. <paramref name="descriptors"/> become 0, 1, 2, ..; their numbers must be above theirs.</summary>
-    internal static unsafe int Start(string program, IReadOnlyList<string> arguments, IEnumerable<string> environment, ReadOnlySpan<int> descriptors)
+    internal static unsafe int Start(string program, IReadOnlyList<string> arguments, IEnumerable<string> environment, ReadOnlySpan<int> descriptors,
+        string? directory)
     {
         using var argv = new StringVector([program, .. arguments]);
         using var envp = new StringVector(environment);
@@ -56,6 +60,11 @@ internal static partial class Spawn
             for (int i = 0; i < descriptors.Length; i++)
             {
                 Check(posix_spawn_file_actions_adddup2(actions, descriptors[i], i), "posix_spawn_file_actions_adddup2", program);
+            }
+
+            if (directory is not null)
+            {
+                Check(posix_spawn_file_actions_addchdir_np(actions, directory), "posix_spawn_file_actions_addchdir_np", directory);
             }
 
             Check(posix_spawn_file_actions_addclosefrom_np(actions, descriptors.Length), "posix_spawn_file_actions_addclosefrom_np", program);
