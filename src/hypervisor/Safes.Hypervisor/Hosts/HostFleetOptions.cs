@@ -1,0 +1,37 @@
+using Safes.Qemu;
+
+namespace Safes.Hypervisor.Hosts;
+
+/// <summary>What the virtual hosts of a safe are run with.</summary>
+public sealed record HostFleetOptions
+{
+    /// <summary>Hosts are NAME.zone; the safe's name.</summary>
+    public required string Zone { get; init; }
+
+    /// <summary>The encrypted directory of the mounted volume.</summary>
+    public required string Volume { get; init; }
+
+    /// <summary>A directory of root's for sockets and process records, `/run/safes/NAME/hosts`.</summary>
+    public required string RunDirectory { get; init; }
+
+    /// <summary>The pin of an empty network namespace, in which QEMU runs.</summary>
+    public required string? EmptyNetworkPin { get; init; }
+
+    public required Tools Tools { get; init; }
+
+    public required IHostPorts Ports { get; init; }
+
+    /// <summary>The bundles that hosts can be made of, by name: directories outside the volume, as <see cref="ImageBuild"/> makes them.</summary>
+    public IReadOnlyDictionary<string, string> Bundles { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The digests of bundles' manifests as members were shown them; a bundle that is not among them is refused. Null: any.</summary>
+    public IReadOnlySet<string>? KnownBundles { get; init; }
+
+    /// <summary>How long closing may take altogether; memory that cannot be written back within a part of it is refused.</summary>
+    public TimeSpan Bound { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>How long a host's port is held back for its clock.</summary>
+    public TimeSpan ClockLimit { get; init; } = TimeSpan.FromSeconds(3);
+
+    public Limits Limits { get; init; } = new();
+}

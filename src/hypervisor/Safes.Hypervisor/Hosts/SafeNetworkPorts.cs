@@ -1,0 +1,23 @@
+using System.Net;
+using Microsoft.Win32.SafeHandles;
+using Safes.Network;
+
+namespace Safes.Hypervisor.Hosts;
+
+/// <summary>The hosts' ports of a real network.</summary>
+public sealed class SafeNetworkPorts(SafeNetwork network) : IHostPorts
+{
+    public IPAddress Gateway => network.Addresses.InsideGateway;
+
+    public string Mac(int number) => network.Port(number).Mac;
+
+    public IPAddress Address(int number) => network.Port(number).Address;
+
+    public Task<SafeFileHandle> OpenAsync(int number) => network.OpenHostPortAsync(network.Port(number));
+
+    public Task LetThroughAsync(params IReadOnlyCollection<int> numbers) => network.LetThroughAsync([.. numbers.Select(network.Port)]);
+
+    public Task CutAsync(params IReadOnlyCollection<int> numbers) => network.CutAsync([.. numbers.Select(network.Port)]);
+
+    public Task ForgetAsync(int number) => network.ForgetAsync(network.Port(number));
+}
