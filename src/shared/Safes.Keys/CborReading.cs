@@ -14,6 +14,17 @@ public static class CborReading
         }
     }
 
+    /// <summary>Begins an array of <paramref name="length"/> elements, the first of them a label such as "safes/1/id".</summary>
+    public static void LabelledArray(this CborReader reader, string label, int length)
+    {
+        int? found = reader.ReadStartArray();
+        reader.Label(label);
+        if (found != length)
+        {
+            throw new MalformedException(Flaw.Damaged, $"'{label}' has {length} elements");
+        }
+    }
+
     /// <summary>Begins an array of any length up to <paramref name="most"/>.</summary>
     public static int ArrayUpTo(this CborReader reader, int most) => reader.ReadStartArray() is { } n && n <= most
         ? n
@@ -32,8 +43,8 @@ public static class CborReading
         ? t
         : throw new MalformedException(Flaw.Damaged, $"a text of at most {most} characters was expected");
 
-    /// <summary>Reads a label such as "safes/1/id", telling another version from damage.</summary>
-    public static void Label(this CborReader reader, string expected)
+    /// <summary>Reads a label, telling another version from damage.</summary>
+    private static void Label(this CborReader reader, string expected)
     {
         string label = reader.Text(64);
         if (label != expected)

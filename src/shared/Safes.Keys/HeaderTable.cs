@@ -71,8 +71,7 @@ public sealed record HeaderTable(VolumeParameters Volume, byte[] RosterHead, IRe
 
     internal static HeaderTable Decode(byte[] bytes) => CanonicalCbor.Decode(bytes, "header table", r =>
     {
-        r.Array(4);
-        r.Label("safes/1/table");
+        r.LabelledArray("safes/1/table", 4);
         var volume = VolumeParameters.Read(r);
         byte[] head = r.Bytes(64);
         var devices = new List<DeviceBoxes>();

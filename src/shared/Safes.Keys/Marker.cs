@@ -37,8 +37,7 @@ public static class Marker
 
             return CanonicalCbor.Decode(content, "marker", r =>
             {
-                r.Array(3);
-                r.Label("safes/1/marker");
+                r.LabelledArray("safes/1/marker", 3);
                 bool ours = SafeId.Read(r.Bytes(SafeId.Size)) == safe;
                 ulong generation = r.ReadUInt64();
                 r.ReadEndArray();
