@@ -5,7 +5,7 @@ namespace Safes.Linux;
 /// <summary>linux/module.h: kernel modules from files.</summary>
 public static partial class Module
 {
-    private const long SyscallFinitModule = 313;
+    private static long SyscallFinitModule => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 273 : 313;
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint NativeFinitModule(long number, SafeHandle fd, string parameters, int flags);

@@ -1,0 +1,189 @@
+using System.Net;
+using Google.Protobuf;
+using Safes.Contracts.V1;
+using Safes.Gateway.Port;
+using Safes.Gateway.Relay;
+using Safes.Gateway.Rules;
+using Safes.Gateway.Settings;
+using Safes.Linux;
+
+namespace Safes.Gateway;
+
+/// <summary>Does what safed says, one message after the other, and answers each. Nothing that comes by the port ends it.</summary>
+internal sealed class GatewayMachine
+{
+    private const string Version = "1";
+
+    private readonly HashSet<IPAddress> allowed = [];
+    private GatewaySettings? settings;
+    private ControlRelay? relay;
+
+    public static void DenyEverything() => Nft(NftRules.DenyEverything);
+
+    /// <summary>Serves the port for ever.</summary>
+    public void Serve(IGatewayPort port)
+    {
+        Send(port, new FromGateway { Ready = Ready() });
+        var reader = new FrameReader();
+        while (true)
+        {
+            int n = port.Read(reader.Room.Span);
+            if (n == 0)
+            {
+                reader.Reset();
+                continue;
+            }
+
+            reader.Received(n);
+            foreach (var answer in Answers(reader))
+            {
+                Send(port, answer);
+            }
+        }
+    }
+
+    private IEnumerable<FromGateway> Answers(FrameReader reader)
+    {
+        while (true)
+        {
+            FromGateway answer;
+            try
+            {
+                if (!reader.TryTake(out var bytes))
+                {
+                    yield break;
+                }
+
+                answer = Answer(ToGateway.Parser.ParseFrom(bytes.Span));
+            }
+            catch (Exception e) when (e is InvalidDataException or InvalidProtocolBufferException)
+            {
+                answer = new FromGateway { Fault = new GatewayFault { What = e.Message } };
+            }
+
+            yield return answer;
+        }
+    }
+
+    private FromGateway Answer(ToGateway message)
+    {
+        var answer = new FromGateway { Id = message.Id };
+        try
+        {
+            switch (message.WhatCase)
+            {
+                case ToGateway.WhatOneofCase.Configure:
+                    Configure(message.Configure);
+                    answer.Ready = Ready();
+                    break;
+                case ToGateway.WhatOneofCase.Allow:
+                    Allow(message.Allow);
+                    answer.Pong = Pong(withPeers: false);
+                    break;
+                case ToGateway.WhatOneofCase.Ping:
+                    answer.Pong = Pong(withPeers: true);
+                    break;
+                default:
+                    answer.Fault = new GatewayFault { What = "not a message this gateway knows" };
+                    break;
+            }
+        }
+        catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
+        {
+            answer.Fault = new GatewayFault { What = e.Message };
+        }
+
+        return answer;
+    }
+
+    private void Configure(GatewayConfiguration configuration)
+    {
+        var wanted = GatewaySettings.Check(configuration, out var errors) ?? throw new ArgumentException(string.Join("; ", errors));
+        SetClock(wanted.Now);
+        // A device that was removed has no session either, before its peer goes.
+        allowed.IntersectWith(wanted.Peers.Select(p => p.Address));
+        if (settings is null)
+        {
+            Ip("link", "set", "lo", "up");
+            Ip("link", "add", NftRules.Tunnel, "type", "wireguard");
+            Ip("link", "set", NftRules.Tunnel, "mtu", $"{WireGuardConfiguration.Mtu}");
+        }
+        else if (settings with { Peers = wanted.Peers, Now = wanted.Now } != wanted)
+        {
+            throw new ArgumentException("addresses, ports and keys of a running gateway do not change");
+        }
+
+        Nft(NftRules.Configured(wanted, allowed));
+        Run("wg", ["syncconf", NftRules.Tunnel, "/proc/self/fd/0"], WireGuardConfiguration.Of(wanted));
+        if (settings is null)
+        {
+            Bring(NftRules.Uplink, wanted.Uplink);
+            Bring(NftRules.Control, wanted.Control);
+            Bring(NftRules.Inside, wanted.Inside);
+            Bring(NftRules.Tunnel, wanted.Tunnel);
+            Ip("route", "add", "default", "via", $"{wanted.UplinkRouter}");
+            File.WriteAllText("/proc/sys/net/ipv4/ip_forward", "1");
+            relay = ControlRelay.Start(new IPEndPoint(wanted.Tunnel.Address, wanted.ControlPort), wanted.ControlTarget);
+        }
+
+        settings = wanted;
+    }
+
+    // Handshakes carry the time, and a peer refuses one that is older than the last: so the clock is right before WireGuard starts,
+    // and never goes back while it runs.
+    private void SetClock(DateTimeOffset? now)
+    {
+        if (now is { } time && (settings is null || time > DateTimeOffset.UtcNow + TimeSpan.FromSeconds(1)))
+        {
+            Time.SetWallClock(time);
+        }
+    }
+
+    private void Allow(AllowedDevices message)
+    {
+        var known = settings?.Peers.Select(p => p.Address).ToHashSet() ?? throw new ArgumentException("not configured yet");
+        var wanted = message.Addresses.Select(InterfaceAddress.TryParseHost).ToArray();
+        // Whoever is no longer named loses his place even if the message also names a stranger.
+        allowed.Clear();
+        allowed.UnionWith(wanted.OfType<IPAddress>().Where(known.Contains));
+        Nft(NftRules.Allow(allowed));
+        if (wanted.Any(a => a is null || !known.Contains(a)))
+        {
+            throw new ArgumentException("an address that is no device's was left out");
+        }
+    }
+
+    private GatewayReady Ready() => new() { Version = Version, Configured = settings is not null };
+
+    private GatewayPong Pong(bool withPeers)
+    {
+        var pong = new GatewayPong { UptimeSeconds = (ulong)BootClock.Now.TotalSeconds, FreeKib = FreeKib(), Allowed = (uint)allowed.Count };
+        if (withPeers && settings is not null)
+        {
+            pong.Peers.AddRange(PeerStates.Parse(Run("wg", ["show", NftRules.Tunnel, "dump"])));
+        }
+
+        return pong;
+    }
+
+    private static ulong FreeKib() =>
+        File.ReadLines("/proc/meminfo").FirstOrDefault(l => l.StartsWith("MemAvailable:", StringComparison.Ordinal)) is { } line &&
+        ulong.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], out ulong kib)
+            ? kib
+            : 0;
+
+    private static void Bring(string link, InterfaceAddress address)
+    {
+        Ip("addr", "add", address.ToString(), "dev", link);
+        Ip("link", "set", link, "up");
+    }
+
+    private static void Ip(params string[] arguments) => Run("busybox", ["ip", .. arguments]);
+
+    private static void Nft(string rules) => Run("nft", ["-f", "-"], rules);
+
+    private static string Run(string program, IReadOnlyList<string> arguments, string? input = null) =>
+        Tool.RunAsync(program, arguments, input).GetAwaiter().GetResult();
+
+    private static void Send(IGatewayPort port, FromGateway message) => port.Write(Frames.Encode(message));
+}
