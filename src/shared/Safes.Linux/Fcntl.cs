@@ -11,6 +11,7 @@ public static partial class Fcntl
 
     private const int DuplicateCloseOnExec = 1030;
     private const long SyscallOpenat2 = 437;
+    private const uint RangeWaitBefore = 1, RangeWrite = 2, RangeWaitAfter = 4;
     private const ulong ResolveNoXdev = 1, ResolveNoMagicLinks = 2, ResolveNoSymlinks = 4, ResolveBeneath = 8;
 
     [StructLayout(LayoutKind.Sequential)]
@@ -83,5 +84,5 @@ public static partial class Fcntl
 
     /// <summary>Writes dirty pages of a range and waits for it, encrypting in the calling thread (fscrypt). Not durable by itself.</summary>
     public static void WriteBack(SafeHandle fd, long offset, long length) =>
-        LinuxException.Check(NativeSyncFileRange(fd, offset, length, 7), "sync_file_range");
+        LinuxException.Check(NativeSyncFileRange(fd, offset, length, RangeWaitBefore | RangeWrite | RangeWaitAfter), "sync_file_range");
 }

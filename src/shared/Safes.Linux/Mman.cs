@@ -6,7 +6,8 @@ namespace Safes.Linux;
 public static partial class Mman
 {
     private const long SyscallMemfdSecret = 447;
-    private const int DontFork = 10, DontDump = 16, WipeOnFork = 18;
+    private const uint SecretCloseOnExec = 0x80000;
+    private const int DontFork = 10, DontDump = 16, WipeOnFork = 18, Read = 1, Write = 2, Shared = 1, Private = 2, Anonymous = 0x20;
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint NativeMemfdSecret(long number, uint flags);
@@ -37,11 +38,11 @@ public static partial class Mman
     public static nint MapSecret(nuint length)
     {
         nint at;
-        int fd = HasSecretMemory ? (int)NativeMemfdSecret(SyscallMemfdSecret, 0x80000) : -1;
+        int fd = HasSecretMemory ? (int)NativeMemfdSecret(SyscallMemfdSecret, SecretCloseOnExec) : -1;
         if (fd >= 0)
         {
             bool sized = NativeFtruncate(fd, (nint)length) == 0;
-            at = sized ? NativeMmap(0, length, 3, 1, fd, 0) : -1;
+            at = sized ? NativeMmap(0, length, Read | Write, Shared, fd, 0) : -1;
             _ = NativeClose(fd);
             if (at != -1)
             {
@@ -50,7 +51,7 @@ public static partial class Mman
             }
         }
 
-        at = LinuxException.Check(NativeMmap(0, length, 3, 0x22, -1, 0), "mmap", "secret");
+        at = LinuxException.Check(NativeMmap(0, length, Read | Write, Private | Anonymous, -1, 0), "mmap", "secret");
         LinuxException.Check(NativeMlock(at, length), "mlock", "secret");
         LinuxException.Check(NativeMadvise(at, length, DontDump), "madvise", "MADV_DONTDUMP");
         LinuxException.Check(NativeMadvise(at, length, WipeOnFork), "madvise", "MADV_WIPEONFORK");
@@ -61,7 +62,7 @@ public static partial class Mman
 
     private static bool ProbeSecretMemory()
     {
-        int fd = (int)NativeMemfdSecret(SyscallMemfdSecret, 0x80000);
+        int fd = (int)NativeMemfdSecret(SyscallMemfdSecret, SecretCloseOnExec);
         if (fd >= 0)
         {
             _ = NativeClose(fd);

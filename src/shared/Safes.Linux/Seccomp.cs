@@ -9,6 +9,8 @@ namespace Safes.Linux;
 internal static partial class Seccomp
 {
     private const int SetNoNewPrivileges = 38, SetSeccomp = 22, ModeFilter = 2;
+    private const ushort LoadWord = 0x20, JumpIfEqual = 0x15, Return = 0x06;
+    private const uint ReturnErrno = 0x00050000, ReturnAllow = 0x7FFF0000, HugePages = 14, NumberAt = 0, ThirdArgumentAt = 32;
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Instruction(ushort code, byte ifTrue, byte ifFalse, uint k)
@@ -35,12 +37,12 @@ internal static partial class Seccomp
         uint madvise = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 233u : 28u;
         Span<Instruction> code =
         [
-            new(0x20, 0, 0, 0),             // load the call's number
-            new(0x15, 0, 3, madvise),
-            new(0x20, 0, 0, 32),            // load the third argument's low half
-            new(0x15, 0, 1, 14),            // MADV_HUGEPAGE
-            new(0x06, 0, 0, 0x00050016),    // errno EINVAL
-            new(0x06, 0, 0, 0x7FFF0000),    // allow
+            new(LoadWord, 0, 0, NumberAt),
+            new(JumpIfEqual, 0, 3, madvise),
+            new(LoadWord, 0, 0, ThirdArgumentAt),   // its low half, on little-endian machines
+            new(JumpIfEqual, 0, 1, HugePages),
+            new(Return, 0, 0, ReturnErrno | (uint)Errno.Invalid),
+            new(Return, 0, 0, ReturnAllow),
         ];
         // SAFETY: the filter and the program live until the call returns; the kernel copies them.
         fixed (Instruction* filter = code)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipes;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -53,7 +54,8 @@ public static class Tool
         error.DisposeLocalCopyOfClientHandle();
         feed?.DisposeLocalCopyOfClientHandle();
         using var time = new CancellationTokenSource(limit ?? DefaultLimit);
-        var reading = Task.WhenAll(ReadAsync(output, time.Token), ReadAsync(error, time.Token));
+        var (said, complained) = (new Heard(), new Heard());
+        var reading = Task.WhenAll(said.ReadAsync(output, time.Token), complained.ReadAsync(error, time.Token));
         try
         {
             if (feed is not null)
@@ -64,8 +66,7 @@ public static class Tool
             int exit = await child.Exited.WaitAsync(time.Token).ConfigureAwait(false);
             // What the tool started may hold its pipes open; the tool itself has ended, so a moment is enough.
             await Task.WhenAny(reading, Task.Delay(500, time.Token)).ConfigureAwait(false);
-            string[] texts = reading.IsCompletedSuccessfully ? await reading.ConfigureAwait(false) : ["", ""];
-            return new ToolOutput(exit, texts[0], texts[1]);
+            return new ToolOutput(exit, said.Text, complained.Text);
         }
         catch (OperationCanceledException)
         {
@@ -90,16 +91,33 @@ public static class Tool
         }
     }
 
-    private static async Task<string> ReadAsync(Stream from, CancellationToken stop)
+    /// <summary>What has come through a pipe so far: all of it counts, also when somebody keeps the pipe open.</summary>
+    private sealed class Heard
     {
-        var bytes = new MemoryStream();
-        byte[] buffer = new byte[16384];
-        int n;
-        while ((n = await from.ReadAsync(buffer, stop).ConfigureAwait(false)) > 0)
+        private readonly ArrayBufferWriter<byte> bytes = new();
+
+        public string Text
         {
-            bytes.Write(buffer, 0, Math.Min(n, OutputLimit - (int)bytes.Length));
+            get
+            {
+                lock (bytes)
+                {
+                    return Encoding.UTF8.GetString(bytes.WrittenSpan);
+                }
+            }
         }
 
-        return Encoding.UTF8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
+        public async Task ReadAsync(Stream from, CancellationToken stop)
+        {
+            byte[] buffer = new byte[16384];
+            int n;
+            while ((n = await from.ReadAsync(buffer, stop).ConfigureAwait(false)) > 0)
+            {
+                lock (bytes)
+                {
+                    bytes.Write(buffer.AsSpan(0, Math.Min(n, OutputLimit - bytes.WrittenCount)));
+                }
+            }
+        }
     }
 }

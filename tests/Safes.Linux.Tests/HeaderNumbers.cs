@@ -1,0 +1,71 @@
+namespace Safes.Linux.Tests;
+
+/// <summary>What in Safes.Linux comes from which header. A new number there needs a row here.</summary>
+internal static class HeaderNumbers
+{
+    public static readonly string[] Includes =
+    [
+        "stdio.h", "stddef.h", "errno.h", "fcntl.h", "signal.h", "spawn.h", "sched.h", "termios.h", "time.h", "unistd.h", "poll.h", "stdlib.h", "net/if.h",
+        "sys/ioctl.h", "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h", "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h",
+        "sys/wait.h", "sys/timerfd.h", "linux/openat2.h", "linux/if_tun.h", "linux/seccomp.h", "linux/filter.h", "linux/fscrypt.h", "linux/fs.h", "linux/loop.h", "linux/keyctl.h",
+        "linux/magic.h", "linux/reboot.h", "linux/falloc.h", "linux/vm_sockets.h",
+    ];
+
+    /// <summary>What headers older than the calls lack: Debian 12's glibc and kernel headers.</summary>
+    public static readonly string[] Newer =
+    [
+        "#ifndef SYS_memfd_secret", "#define SYS_memfd_secret 447", "#endif", "#ifndef P_PIDFD", "#define P_PIDFD 3", "#endif",
+    ];
+
+    /// <summary>Our own bounds, no header's.</summary>
+    public static readonly string[] NotOfTheKernel = ["Tool.OutputLimit"];
+
+    public static readonly (string Ours, string Header)[] Constants =
+    [
+        ("BootClock.ClockBoottime", "CLOCK_BOOTTIME"),
+        ("Errno.NotPermitted", "EPERM"), ("Errno.NoEntry", "ENOENT"), ("Errno.Interrupted", "EINTR"), ("Errno.Io", "EIO"), ("Errno.Again", "EAGAIN"),
+        ("Errno.Access", "EACCES"), ("Errno.Busy", "EBUSY"), ("Errno.Exists", "EEXIST"), ("Errno.Invalid", "EINVAL"), ("Errno.NoSpace", "ENOSPC"),
+        ("Errno.ReadOnly", "EROFS"), ("Errno.NotSupported", "EOPNOTSUPP"), ("Errno.NoKey", "ENOKEY"), ("Errno.NoSyscall", "ENOSYS"),
+        ("Errno.NoChild", "ECHILD"), ("Errno.NoProcess", "ESRCH"),
+        ("Fcntl.ReadOnly", "O_RDONLY"), ("Fcntl.WriteOnly", "O_WRONLY"), ("Fcntl.ReadWrite", "O_RDWR"), ("Fcntl.Create", "O_CREAT"), ("Fcntl.Exclusive", "O_EXCL"),
+        ("Fcntl.Truncate", "O_TRUNC"), ("Fcntl.Append", "O_APPEND"), ("Fcntl.NonBlock", "O_NONBLOCK"), ("Fcntl.Directory", "O_DIRECTORY"), ("Fcntl.NoFollow", "O_NOFOLLOW"),
+        ("Fcntl.CloseOnExec", "O_CLOEXEC"), ("Fcntl.PathOnly", "O_PATH"), ("Fcntl.DuplicateCloseOnExec", "F_DUPFD_CLOEXEC"), ("Fcntl.SyscallOpenat2", "SYS_openat2"),
+        ("Fcntl.RangeWaitBefore", "SYNC_FILE_RANGE_WAIT_BEFORE"), ("Fcntl.RangeWrite", "SYNC_FILE_RANGE_WRITE"), ("Fcntl.RangeWaitAfter", "SYNC_FILE_RANGE_WAIT_AFTER"),
+        ("Fcntl.ResolveNoXdev", "RESOLVE_NO_XDEV"), ("Fcntl.ResolveNoMagicLinks", "RESOLVE_NO_MAGICLINKS"), ("Fcntl.ResolveNoSymlinks", "RESOLVE_NO_SYMLINKS"),
+        ("Fcntl.ResolveBeneath", "RESOLVE_BENEATH"),
+        ("Hardening.SetDumpable", "PR_SET_DUMPABLE"), ("Hardening.LimitCore", "RLIMIT_CORE"),
+        ("Mman.SyscallMemfdSecret", "SYS_memfd_secret"), ("Mman.SecretCloseOnExec", "FD_CLOEXEC << 19"), ("Mman.DontFork", "MADV_DONTFORK"), ("Mman.DontDump", "MADV_DONTDUMP"),
+        ("Mman.WipeOnFork", "MADV_WIPEONFORK"), ("Mman.Read", "PROT_READ"), ("Mman.Write", "PROT_WRITE"), ("Mman.Shared", "MAP_SHARED"),
+        ("Mman.Private", "MAP_PRIVATE"), ("Mman.Anonymous", "MAP_ANONYMOUS"),
+        ("PidFd.SyscallPidfdOpen", "SYS_pidfd_open"), ("PidFd.SyscallPidfdSendSignal", "SYS_pidfd_send_signal"), ("PidFd.PollIn", "POLLIN"),
+        ("Rights.NoSignal", "MSG_NOSIGNAL"), ("Rights.CloseOnExec", "MSG_CMSG_CLOEXEC"), ("Rights.SolSocket", "SOL_SOCKET"), ("Rights.ScmRights", "SCM_RIGHTS"),
+        ("Sched.NewMount", "CLONE_NEWNS"), ("Sched.NewNetwork", "CLONE_NEWNET"), ("Sched.SharedFileSystemState", "CLONE_FS"),
+        ("Seccomp.SetNoNewPrivileges", "PR_SET_NO_NEW_PRIVS"), ("Seccomp.SetSeccomp", "PR_SET_SECCOMP"), ("Seccomp.ModeFilter", "SECCOMP_MODE_FILTER"),
+        ("Seccomp.LoadWord", "BPF_LD | BPF_W | BPF_ABS"), ("Seccomp.JumpIfEqual", "BPF_JMP | BPF_JEQ | BPF_K"), ("Seccomp.Return", "BPF_RET | BPF_K"),
+        ("Seccomp.ReturnErrno", "SECCOMP_RET_ERRNO"), ("Seccomp.ReturnAllow", "SECCOMP_RET_ALLOW"), ("Seccomp.HugePages", "MADV_HUGEPAGE"),
+        ("Seccomp.NumberAt", "offsetof(struct seccomp_data, nr)"), ("Seccomp.ThirdArgumentAt", "offsetof(struct seccomp_data, args[2])"),
+        ("SignalNumbers.Hangup", "SIGHUP"), ("SignalNumbers.Interrupt", "SIGINT"), ("SignalNumbers.Kill", "SIGKILL"), ("SignalNumbers.Terminate", "SIGTERM"),
+        ("SignalNumbers.Continue", "SIGCONT"), ("SignalNumbers.Stop", "SIGSTOP"),
+        ("Spawn.SetSignalDefaults", "POSIX_SPAWN_SETSIGDEF"), ("Spawn.SetSignalMask", "POSIX_SPAWN_SETSIGMASK"), ("Spawn.SetSession", "POSIX_SPAWN_SETSID"),
+        ("Tun.TunSetIff", "TUNSETIFF"), ("Tun.Tap", "IFF_TAP"), ("Tun.NoPacketInformation", "IFF_NO_PI"), ("Tun.VirtioHeader", "IFF_VNET_HDR"),
+    ];
+
+    public static readonly (string Ours, string Header, string Fields)[] Structures =
+    [
+        ("BootClock.Timespec", "struct timespec", "tv_sec tv_nsec"),
+        ("Fcntl.OpenHow", "struct open_how", "flags mode resolve"),
+        ("PidFd.PollFd", "struct pollfd", "fd events revents"),
+        ("Rights.IoVector", "struct iovec", "iov_base iov_len"),
+        ("Rights.Message", "struct msghdr", "msg_name msg_namelen msg_iov msg_iovlen msg_control msg_controllen msg_flags"),
+        ("Seccomp.Instruction", "struct sock_filter", "code jt jf k"),
+        ("Seccomp.Program", "struct sock_fprog", "len filter"),
+    ];
+
+    public static readonly (string Header, long Bytes)[] Buffers =
+    [
+        ("sizeof(posix_spawn_file_actions_t)", 80), ("sizeof(posix_spawnattr_t)", 336), ("sizeof(sigset_t)", 128),
+        ("sizeof(siginfo_t)", 128), ("offsetof(siginfo_t, si_code)", 8), ("offsetof(siginfo_t, si_status)", 24), ("CLD_EXITED", 1), ("P_PID", 1), ("WEXITED", 4),
+        ("sizeof(struct ifreq)", 40), ("offsetof(struct ifreq, ifr_flags)", 16), ("sizeof(struct rlimit)", 16), ("CMSG_SPACE(0)", 16), ("CMSG_LEN(0)", 16),
+        ("SYS_madvise", 28),
+    ];
+}
