@@ -30,6 +30,12 @@ public static partial class Unistd
     [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
     private static partial int NativeSyncfs(SafeHandle file);
 
+    [LibraryImport("libc", EntryPoint = "isatty")]
+    private static partial int NativeIsatty(SafeHandle fd);
+
+    /// <summary>Whether a descriptor is a terminal.</summary>
+    public static bool IsTerminal(SafeHandle fd) => NativeIsatty(fd) == 1;
+
     /// <summary>The effective user id of this process; 0 is root.</summary>
     public static uint EffectiveUser => NativeGetEuid();
 

@@ -1,0 +1,146 @@
+using System.Runtime.CompilerServices;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+
+namespace Safes.Client.Connection;
+
+/// <summary>Gives a stream over which the server answers in the clear: TLS is done, or the session's process does it.</summary>
+public delegate Task<Stream> Dial(CancellationToken stop);
+
+/// <summary>
+/// Calls to a server. Every failure is a <see cref="FaultException"/> that names its cause; what gRPC's status codes do not
+/// tell apart is told by how far the connection came.
+/// </summary>
+public sealed class SafeChannel : IDisposable
+{
+    private const string FaultTrailer = "fault-bin";
+
+    /// <summary>Pings that show a vanished server in 10 s, long before TCP would.</summary>
+    private static readonly TimeSpan Ping = TimeSpan.FromSeconds(5);
+
+    private readonly GrpcChannel channel;
+    private readonly Safe.SafeClient calls;
+    private volatile FaultException? refusedDial;
+    private volatile bool dialled, answered;
+
+    public SafeChannel(Dial dial)
+    {
+        channel = GrpcChannel.ForAddress("http://safe", new GrpcChannelOptions
+        {
+            MaxReceiveMessageSize = 1 << 20,
+            DisposeHttpClient = true,
+            HttpHandler = new SocketsHttpHandler
+            {
+                UseProxy = false,
+                AllowAutoRedirect = false,
+                KeepAlivePingDelay = Ping,
+                KeepAlivePingTimeout = Ping,
+                KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+                // One connection for all calls: one-time keys belong to the connection that asked for them.
+                EnableMultipleHttp2Connections = false,
+                ConnectCallback = async (_, stop) =>
+                {
+                    try
+                    {
+                        refusedDial = null;
+                        var stream = await dial(stop).ConfigureAwait(false);
+                        dialled = true;
+                        answered = false;
+                        return stream;
+                    }
+                    catch (FaultException e)
+                    {
+                        refusedDial = e;
+                        throw;
+                    }
+                },
+            },
+        });
+        calls = new Safe.SafeClient(channel);
+    }
+
+    /// <summary>Makes one call with a deadline.</summary>
+    public async Task<T> CallAsync<T>(Func<Safe.SafeClient, CallOptions, AsyncUnaryCall<T>> call, TimeSpan limit, CancellationToken stop)
+    {
+        try
+        {
+            using var made = call(calls, new CallOptions(deadline: DateTime.UtcNow + limit, cancellationToken: stop));
+            var reply = await made.ResponseAsync.ConfigureAwait(false);
+            answered = true;
+            return reply;
+        }
+        catch (RpcException e)
+        {
+            throw Cause(e, stop);
+        }
+    }
+
+    /// <summary>Makes a call that answers with a stream.</summary>
+    public async IAsyncEnumerable<T> StreamAsync<T>(
+        Func<Safe.SafeClient, CallOptions, AsyncServerStreamingCall<T>> call, TimeSpan limit, [EnumeratorCancellation] CancellationToken stop)
+    {
+        using var made = call(calls, new CallOptions(deadline: DateTime.UtcNow + limit, cancellationToken: stop));
+        while (true)
+        {
+            try
+            {
+                if (!await made.ResponseStream.MoveNext(stop).ConfigureAwait(false))
+                {
+                    yield break;
+                }
+
+                answered = true;
+            }
+            catch (RpcException e)
+            {
+                throw Cause(e, stop);
+            }
+
+            yield return made.ResponseStream.Current;
+        }
+    }
+
+    /// <summary>Opens a call that streams both ways; its failures go through <see cref="Cause"/>.</summary>
+    public AsyncDuplexStreamingCall<LeaseAnswer, LeaseChallenge> Renew(CancellationToken stop) =>
+        calls.Renew(new CallOptions(cancellationToken: stop));
+
+    /// <summary>What a failed call means.</summary>
+    public Exception Cause(RpcException e, CancellationToken stop)
+    {
+        if (stop.IsCancellationRequested)
+        {
+            return new OperationCanceledException("The call was cancelled.", e, stop);
+        }
+
+        if (e.Trailers.GetValueBytes(FaultTrailer) is { } bytes)
+        {
+            var fault = Fault.Parser.ParseFrom(bytes);
+            return new FaultException(FaultCodes.Find(fault.Code), [.. fault.Details.Select(d => (d.Key, d.Value)), ("from", "server")]);
+        }
+
+        if (refusedDial is { } refused)
+        {
+            return refused;
+        }
+
+        if (e.StatusCode is StatusCode.DeadlineExceeded)
+        {
+            return new FaultException(FaultCodes.NoServer, ("why", "it is connected but did not answer in time"));
+        }
+
+        bool broken = e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown;
+        if (broken && dialled && !answered && e.Status.DebugException is not null)
+        {
+            // With TLS 1.3 a server refuses a client's certificate only after the handshake: the first call is cut.
+            return new FaultException(FaultCodes.UnknownDevice, ("why", e.Status.Detail));
+        }
+
+        return broken && e.Status.DebugException is not null
+            ? new FaultException(FaultCodes.NoServer, ("why", "the connection was lost"))
+            : new FaultException(FaultCodes.Internal, ("what", $"{e.StatusCode}: {e.Status.Detail}"), ("from", "server"));
+    }
+
+    public void Dispose() => channel.Dispose();
+}

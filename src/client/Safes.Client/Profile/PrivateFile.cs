@@ -1,0 +1,68 @@
+using Microsoft.Win32.SafeHandles;
+using Safes.Contracts;
+using Safes.Linux;
+
+namespace Safes.Client.Profile;
+
+/// <summary>Files for their owner's eyes alone: 0600 in directories of 0700. Others' access to them is refused, not repaired.</summary>
+public static class PrivateFile
+{
+    private const UnixFileMode Others =
+        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute |
+        UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>Makes a directory of mode 0700 and all above it that are missing.</summary>
+    public static void MakeDirectory(string path)
+    {
+        Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
+        Check(path);
+    }
+
+    /// <exception cref="FaultException">unsafe-permissions: others may read or write it.</exception>
+    public static void Check(string path)
+    {
+        var mode = File.GetUnixFileMode(path);
+        if ((mode & Others) != 0)
+        {
+            throw new FaultException(
+                FaultCodes.UnsafePermissions, ("path", path), ("mode", Convert.ToString((int)mode, 8)), ("directory", Directory.Exists(path) ? "yes" : ""));
+        }
+    }
+
+    public static byte[] Read(string path)
+    {
+        Check(Path.GetDirectoryName(path)!);
+        Check(path);
+        return File.ReadAllBytes(path);
+    }
+
+    public static string ReadText(string path) => System.Text.Encoding.UTF8.GetString(Read(path));
+
+    /// <summary>Replaces a file whole and durably: after a crash there is the old or the new one.</summary>
+    public static void Write(string path, ReadOnlySpan<byte> content)
+    {
+        string directory = Path.GetDirectoryName(path)!;
+        MakeDirectory(directory);
+        string fresh = Path.Combine(directory, $".{Path.GetFileName(path)}.{Guid.NewGuid():n}");
+        try
+        {
+            using (SafeFileHandle file = Fcntl.Open(fresh, Fcntl.WriteOnly | Fcntl.Create | Fcntl.Exclusive | Fcntl.NoFollow))
+            {
+                Unistd.Write(file, content);
+                Fcntl.Sync(file, fresh);
+            }
+
+            File.Move(fresh, path, overwrite: true);
+            Fcntl.SyncDirectory(directory);
+        }
+        catch
+        {
+            File.Delete(fresh);
+            throw;
+        }
+    }
+
+    public static void Write(string path, string content) => Write(path, System.Text.Encoding.UTF8.GetBytes(content));
+}
