@@ -1,0 +1,31 @@
+using Safes.Contracts;
+using static Safes.Contracts.FaultCodes;
+
+namespace Safes.Cli.Explaining;
+
+/// <summary>Words for virtual hosts.</summary>
+internal static class HostWords
+{
+    public static (FaultCode Code, Func<Facts, Explanation> Words)[] All { get; } =
+    [
+        (HostExists, f => new($"there is a host {Name(f)} already", Nothing, "safe host list")),
+        (HostUnknown, f => new($"there is no host {Name(f)}", Nothing, "safe host list")),
+        (HostName, f => new($"{Name(f)} cannot be a host's name", Nothing, "1 to 32 of a-z, 0-9 and -, beginning with a letter")),
+        (HostMemory, f => new($"that is more memory than {f.Safe} can give and still close in time{f.Tail("why", "detail", "most")}", Nothing, "--memory with less")),
+        (HostDisk, f => new($"that is more disk than the volume has left{f.Tail("why", "detail", "most")}", Nothing, "--disk with less")),
+        (ImageMissing, f => new($"there is no image {f.Or("image", "of that name")} here", Nothing, "the supplier makes one: safed image build")),
+        (ImageMismatch, f => new(
+            $"this server cannot resume {Name(f)}{f.Tail("why", "difference", "detail")}", $"{f.Safe} is open and your files are there; the host's memory is kept",
+            $"safe host start {f.Or("host", f.Or("name", "HOST"))} --cold, or ask the supplier for what it was suspended under")),
+        (ImageDamaged, f => new(
+            $"the image of {Name(f)} is not what was recorded of it{f.Tail("why", "detail")}", "it was not used; disks are untouched",
+            $"safe host start {f.Or("host", f.Or("name", "HOST"))} --cold")),
+        (HostRunning, f => new($"{Name(f)} runs", Nothing, $"safe host stop {f.Or("host", f.Or("name", "HOST"))}")),
+        (HostStopped, f => new($"{Name(f)} does not run", Nothing, $"safe host start {f.Or("host", f.Or("name", "HOST"))}")),
+        (HostFailed, f => new($"{Name(f)} could not be started{f.Tail("why", "detail")}", "the other hosts go on", $"safe host console {f.Or("host", f.Or("name", "HOST"))}")),
+    ];
+
+    private const string Nothing = "nothing was changed";
+
+    private static string Name(Facts f) => f.Has("host") ? $"'{f["host"]}'" : f.Has("name") ? $"'{f["name"]}'" : "of that name";
+}

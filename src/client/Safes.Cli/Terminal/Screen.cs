@@ -1,0 +1,136 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Safes.Client.Reports;
+
+namespace Safes.Cli.Terminal;
+
+/// <summary>
+/// What a person sees: one line a step, times only above a second, and after three seconds of waiting for whom. Plain words
+/// where the output is not a terminal; with JSON the steps go into the one object that is printed at the end.
+/// </summary>
+internal sealed class Screen(TextWriter output, bool terminal, bool json, bool verbose) : IDisposable
+{
+    private const int NameWidth = 16, TimesFrom = 1000, PatienceMilliseconds = 3000;
+
+    private readonly Lock writing = new();
+    private readonly JsonArray steps = [];
+    private Timer? patience;
+    private bool waited;
+
+    public bool Json => json;
+
+    public bool Verbose => verbose;
+
+    public void Show(Report report)
+    {
+        lock (writing)
+        {
+            patience?.Dispose();
+            patience = null;
+            if (json)
+            {
+                Collect(report);
+                return;
+            }
+
+            switch (report.Kind)
+            {
+                case ReportKind.Began:
+                    waited = false;
+                    patience = new Timer(_ => SayWhom(report), null, PatienceMilliseconds, Timeout.Infinite);
+                    break;
+                case ReportKind.Done:
+                    Line(terminal ? "  \u001b[32m✓\u001b[0m " : "ok ", report);
+                    break;
+                case ReportKind.Notice:
+                    Line(terminal ? "  ! " : "note ", report);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>A line of text of our own making.</summary>
+    public void Say(string line)
+    {
+        if (!json)
+        {
+            lock (writing)
+            {
+                output.Write(line + "\n");
+            }
+        }
+    }
+
+    /// <summary>More, for --verbose.</summary>
+    public void Detail(string line)
+    {
+        if (verbose)
+        {
+            Say(line);
+        }
+    }
+
+    /// <summary>The one object of --json, with the steps taken.</summary>
+    public void Result(JsonNode result)
+    {
+        if (json)
+        {
+            if (result is JsonObject named && steps.Count > 0)
+            {
+                named["steps"] = steps.DeepClone();
+            }
+
+            output.Write(result.ToJsonString(JsonOptions.Default) + "\n");
+        }
+    }
+
+    public static string Seconds(long milliseconds) => string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000.0:0.0} s");
+
+    public void Dispose()
+    {
+        lock (writing)
+        {
+            patience?.Dispose();
+            patience = null;
+        }
+    }
+
+    private void Line(string mark, Report report)
+    {
+        string time = report.Milliseconds >= TimesFrom ? Seconds(report.Milliseconds) : "";
+        string detail = string.Join(", ", new[] { Printable.Line(report.Detail), time }.Where(t => t.Length > 0));
+        string name = Printable.Line(report.Name);
+        output.Write((mark + (detail.Length > 0 ? name.PadRight(NameWidth) + "  " + detail : name)).TrimEnd() + "\n");
+        output.Flush();
+    }
+
+    private void SayWhom(Report report)
+    {
+        lock (writing)
+        {
+            if (patience is null || waited)
+            {
+                return;
+            }
+
+            waited = true;
+            string whom = report.WaitsFor.Length > 0 ? $"waiting for {Printable.Line(report.WaitsFor)}" : "still under way";
+            output.Write((terminal ? "  … " : "wait ") + Printable.Line(report.Name).PadRight(NameWidth) + "  " + whom + "\n");
+            output.Flush();
+        }
+    }
+
+    private void Collect(Report report)
+    {
+        if (report.Kind is ReportKind.Done or ReportKind.Notice)
+        {
+            steps.Add(new JsonObject
+            {
+                ["step"] = report.Name,
+                ["kind"] = report.Kind is ReportKind.Done ? "done" : "notice",
+                ["detail"] = report.Detail,
+                ["milliseconds"] = report.Milliseconds,
+            });
+        }
+    }
+}

@@ -1,0 +1,17 @@
+using Safes.Client.Reports;
+
+namespace Safes.Client.Session;
+
+/// <summary>Why a session ended, when by this device's clock, and what was kept.</summary>
+public sealed record SessionEnd(string Reason, string Detail, DateTimeOffset At)
+{
+    public const string Left = "left";
+
+    /// <summary>Whether the person wanted it.</summary>
+    public bool Wanted => Reason == Left;
+
+    public Report ToReport() => new(ReportKind.Ended, Reason, Detail)
+    {
+        Details = new() { ["at"] = At.ToString("yyyy-MM-ddTHH:mm:ssK", System.Globalization.CultureInfo.InvariantCulture) },
+    };
+}

@@ -1,0 +1,98 @@
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Safes.Client.Reports;
+using Safes.Contracts;
+
+namespace Safes.Client.Session;
+
+/// <summary>What can be asked of a session's process; each is one line on its socket.</summary>
+public static class SessionWords
+{
+    /// <summary>Answered with one report, then bytes go to the server and back: the visitor speaks gRPC.</summary>
+    public const string Relay = "relay";
+
+    /// <summary>Values of the session.</summary>
+    public const string Info = "info";
+
+    /// <summary>Asks the server for the hosts again and rewrites ssh's snippet.</summary>
+    public const string Refresh = "refresh";
+
+    /// <summary>Answered when the session ends.</summary>
+    public const string Wait = "wait";
+
+    /// <summary>Ends the session, step by step.</summary>
+    public const string Leave = "leave";
+}
+
+/// <summary>The way from a command to the session that holds a safe open.</summary>
+public sealed class SessionLink(string socketPath)
+{
+    /// <summary>Whether a session's process listens there.</summary>
+    public async Task<bool> IsAliveAsync(CancellationToken stop)
+    {
+        try
+        {
+            using var socket = await ConnectAsync(stop).ConfigureAwait(false);
+            return true;
+        }
+        catch (FaultException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Reports until the session has no more to say.</summary>
+    /// <exception cref="FaultException">no-session, or the fault that the session reports.</exception>
+    public async IAsyncEnumerable<Report> AskAsync(string word, [EnumeratorCancellation] CancellationToken stop)
+    {
+        await using var stream = new NetworkStream(await ConnectAsync(stop).ConfigureAwait(false), ownsSocket: true);
+        await stream.WriteAsync(Encoding.UTF8.GetBytes(word + "\n"), stop).ConfigureAwait(false);
+        while (await ReportLines.ReadAsync(stream, stop).ConfigureAwait(false) is { } report)
+        {
+            if (report.Kind is ReportKind.Failed)
+            {
+                throw report.ToFault();
+            }
+
+            yield return report;
+        }
+    }
+
+    /// <summary>A stream to the server over the session's tunnel and TLS.</summary>
+    public async Task<Stream> RelayAsync(CancellationToken stop)
+    {
+        var stream = new NetworkStream(await ConnectAsync(stop).ConfigureAwait(false), ownsSocket: true);
+        try
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(SessionWords.Relay + "\n"), stop).ConfigureAwait(false);
+            var answer = await ReportLines.ReadAsync(stream, stop).ConfigureAwait(false);
+            return answer switch
+            {
+                { Kind: ReportKind.Finished } => stream,
+                { Kind: ReportKind.Failed } => throw answer.ToFault(),
+                _ => throw new FaultException(FaultCodes.NoSession),
+            };
+        }
+        catch
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<Socket> ConnectAsync(CancellationToken stop)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), stop).ConfigureAwait(false);
+            return socket;
+        }
+        catch (SocketException)
+        {
+            socket.Dispose();
+            throw new FaultException(FaultCodes.NoSession);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Safes.Contracts;
+
+namespace Safes.Client.Ssh;
+
+/// <summary>
+/// What a server says that goes into ssh's files must be exactly what such a thing can be: a name with a line end in it would
+/// be a line of configuration.
+/// </summary>
+public static partial class SshNames
+{
+    public static string Account(string text) => AccountForm().IsMatch(text) ? text : throw Bad("an account's name");
+
+    public static string Zone(string text) => ZoneForm().IsMatch(text) ? text : throw Bad("the name of a zone");
+
+    public static bool IsHost(string text) => HostForm().IsMatch(text);
+
+    public static bool IsAddress(string text) => IPAddress.TryParse(text, out var parsed) && parsed.AddressFamily == AddressFamily.InterNetwork && parsed.ToString() == text;
+
+    /// <summary>A public key's type and value without its comment.</summary>
+    public static string PublicKey(string line) => KeyForm().Match(line.Trim()) is { Success: true } m ? m.Groups[1].Value : throw Bad("a public key");
+
+    public static string Certificate(string line) => CertificateForm().Match(line.Trim()) is { Success: true } m ? m.Groups[1].Value : throw Bad("a certificate");
+
+    private static FaultException Bad(string what) => new(FaultCodes.BadRequest, ("what", $"its answer is not {what}"));
+
+    [GeneratedRegex(@"\A[a-z_][a-z0-9_-]{0,31}\z")]
+    private static partial Regex AccountForm();
+
+    [GeneratedRegex(@"\A[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?\z")]
+    private static partial Regex ZoneForm();
+
+    [GeneratedRegex(@"\A[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\z")]
+    private static partial Regex HostForm();
+
+    [GeneratedRegex(@"\A(ssh-ed25519 [A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?\z")]
+    private static partial Regex KeyForm();
+
+    [GeneratedRegex(@"\A(ssh-ed25519-cert-v01@openssh\.com [A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?\z")]
+    private static partial Regex CertificateForm();
+}
