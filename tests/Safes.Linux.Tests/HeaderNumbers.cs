@@ -47,6 +47,8 @@ internal static class HeaderNumbers
         ("SignalNumbers.Hangup", "SIGHUP"), ("SignalNumbers.Interrupt", "SIGINT"), ("SignalNumbers.Kill", "SIGKILL"), ("SignalNumbers.Terminate", "SIGTERM"),
         ("SignalNumbers.Continue", "SIGCONT"), ("SignalNumbers.Stop", "SIGSTOP"),
         ("Spawn.SetSignalDefaults", "POSIX_SPAWN_SETSIGDEF"), ("Spawn.SetSignalMask", "POSIX_SPAWN_SETSIGMASK"), ("Spawn.SetSession", "POSIX_SPAWN_SETSID"),
+        ("Pty.NoControllingTerminal", "O_NOCTTY"),
+        ("Termios.Echo", "ECHO"), ("Termios.EchoNewline", "ECHONL"), ("Termios.Now", "TCSANOW"), ("Termios.Flush", "TCSAFLUSH"),
         ("Tun.TunSetIff", "TUNSETIFF"), ("Tun.Tap", "IFF_TAP"), ("Tun.NoPacketInformation", "IFF_NO_PI"), ("Tun.VirtioHeader", "IFF_VNET_HDR"),
     ];
 
@@ -58,6 +60,7 @@ internal static class HeaderNumbers
         ("Rights.IoVector", "struct iovec", "iov_base iov_len"),
         ("Rights.Message", "struct msghdr", "msg_name msg_namelen msg_iov msg_iovlen msg_control msg_controllen msg_flags"),
         ("Seccomp.Instruction", "struct sock_filter", "code jt jf k"),
+        ("Termios.Settings", "struct termios", "c_iflag c_oflag c_cflag c_lflag c_line c_cc c_ispeed c_ospeed"),
         ("Seccomp.Program", "struct sock_fprog", "len filter"),
     ];
 

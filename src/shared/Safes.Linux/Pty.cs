@@ -7,6 +7,8 @@ namespace Safes.Linux;
 /// <summary>The pseudo-terminals of stdlib.h.</summary>
 public static partial class Pty
 {
+    private const int NoControllingTerminal = 0x100;
+
     [LibraryImport("libc", EntryPoint = "posix_openpt", SetLastError = true)]
     private static partial int NativePosixOpenpt(int flags);
 
@@ -19,9 +21,8 @@ public static partial class Pty
     /// <summary>A new pseudo-terminal: the side of whoever types and reads, and the path of the other one.</summary>
     public static unsafe (SafeFileHandle Master, string Terminal) Open()
     {
-        const int noControllingTerminal = 0x100;
         var master = new SafeFileHandle(
-            LinuxException.Check(NativePosixOpenpt(Fcntl.ReadWrite | Fcntl.CloseOnExec | noControllingTerminal), "posix_openpt"), true);
+            LinuxException.Check(NativePosixOpenpt(Fcntl.ReadWrite | Fcntl.CloseOnExec | NoControllingTerminal), "posix_openpt"), true);
         LinuxException.Check(NativeUnlockpt(master), "unlockpt");
         Span<byte> name = stackalloc byte[64];
         // SAFETY: the buffer is pinned for the call and its length is passed; the function returns its error.

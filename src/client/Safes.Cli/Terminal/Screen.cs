@@ -124,7 +124,7 @@ internal sealed class Screen(TextWriter output, bool terminal, bool json, bool v
     {
         if (report.Kind is ReportKind.Done or ReportKind.Notice)
         {
-            steps.Add(new JsonObject
+            steps.Add((JsonNode)new JsonObject
             {
                 ["step"] = report.Name,
                 ["kind"] = report.Kind is ReportKind.Done ? "done" : "notice",
