@@ -1,0 +1,38 @@
+namespace Safes.Lifecycle;
+
+public readonly record struct SessionId(Guid Value)
+{
+    public override string ToString() => Value.ToString("N")[..8];
+}
+
+public readonly record struct Device(Guid Value)
+{
+    public override string ToString() => Value.ToString("N")[..8];
+}
+
+/// <summary>
+/// A device's live presence. Begun with a verified CK, or taken up with its token; a certificate alone never makes one.
+/// All times are CLOCK_BOOTTIME.
+/// </summary>
+/// <param name="LeaseUntil">The sending time of the newest challenge answered, plus the lease.</param>
+/// <param name="EndsBy">Then the password is asked again, however well the lease is kept.</param>
+/// <param name="Silent">The newest challenge stands unanswered for longer than it should.</param>
+public sealed record Session(SessionId Id, Device Device, TimeSpan LeaseUntil, TimeSpan EndsBy, bool Silent = false)
+{
+    public TimeSpan Until => LeaseUntil < EndsBy ? LeaseUntil : EndsBy;
+}
+
+/// <summary>Sessions of before a restart, which may come back by token until then.</summary>
+public sealed record Awaited(Items<SessionId> Sessions, TimeSpan Until);
+
+/// <summary>Who keeps the volume busy.</summary>
+/// <param name="Kind">open file, working directory, mapping, mount, loop device.</param>
+public sealed record Holder(int Pid, string Command, string Kind);
+
+/// <summary>The times that are configured.</summary>
+/// <param name="Lease">How long a silent session still counts.</param>
+/// <param name="Bound">The longest that closing may take, from the end of the last lease.</param>
+/// <param name="Opening">The longest that opening may take.</param>
+/// <param name="Retry">Between two attempts to remove a key that is still in use.</param>
+/// <param name="Reboots">Whether the server is rebooted when the bound passed and the key is still there.</param>
+public sealed record Terms(TimeSpan Lease, TimeSpan Bound, TimeSpan Opening, TimeSpan Retry, bool Reboots);

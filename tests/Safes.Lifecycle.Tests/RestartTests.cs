@@ -1,0 +1,56 @@
+using static Safes.Lifecycle.Tests.Samples;
+
+namespace Safes.Lifecycle.Tests;
+
+public sealed class RestartTests
+{
+    private static readonly Findings Nothing = new(Claimed: true, KeyFound.Absent, Mounted: false, Processes: false, []);
+
+    private static Transition After(Findings found) => SafeLifecycle.Restart(found, S(5), Times);
+
+    [Fact]
+    public void Nothing_there_is_closed() => Assert.IsType<Closed>(After(Nothing).State);
+
+    [Fact]
+    public void Nothing_there_and_no_header_is_unclaimed() => Assert.IsType<Unclaimed>(After(Nothing with { Claimed = false }).State);
+
+    [Fact]
+    public void A_key_with_no_recorded_session_is_closed_in_order() =>
+        Assert.IsType<Closing>(After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true }).State);
+
+    [Fact]
+    public void A_key_half_removed_is_closed_in_order() =>
+        Assert.IsType<Closing>(After(Nothing with { Key = KeyFound.Partly, Mounted = true, Recorded = [Id(1)] }).State);
+
+    [Fact]
+    public void Hosts_without_a_key_are_ended() => Assert.IsType<Closing>(After(Nothing with { Processes = true }).State);
+
+    [Fact]
+    public void A_mount_without_a_key_is_taken_away() => Assert.IsType<Closing>(After(Nothing with { Mounted = true }).State);
+
+    [Fact]
+    public void An_open_safe_waits_one_lease_for_its_sessions_and_lets_nobody_through_before()
+    {
+        var then = After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Id(1)] });
+        var open = Assert.IsType<Open>(then.State);
+        Assert.Equal(new Awaited([Id(1)], S(7)), open.Awaited);
+        Assert.Equal(new AllowDevices([]), then.Effects[0]);
+    }
+
+    [Fact]
+    public void The_server_that_slept_closes_before_a_late_answer_counts()
+    {
+        var open = new Open([Session(1, 7)], null);
+        var then = SafeLifecycle.Next(open, new LeaseRenewed(S(500), Id(1), S(502)), Times);
+        Assert.IsType<Closing>(then.State);
+        Assert.NotNull(then.Refusal);
+    }
+
+    [Fact]
+    public void A_session_ends_after_its_longest_time_however_it_renews()
+    {
+        var session = Session(1, 7) with { EndsBy = S(8) };
+        var renewed = SafeLifecycle.Next(new Open([session], null), new LeaseRenewed(S(6), Id(1), S(10)), Times);
+        Assert.IsType<Closing>(SafeLifecycle.Next(renewed.State, new Tick(S(8)), Times).State);
+    }
+}
