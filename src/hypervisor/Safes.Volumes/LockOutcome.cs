@@ -42,7 +42,8 @@ public abstract record LockOutcome
     }
 
     /// <summary>Key absent, nothing mounted in any namespace, no loop device.</summary>
-    public sealed record Absent : LockOutcome;
+    /// <param name="WriteError">Set when the storage failed to take what was written last: the key went, those data may not be there.</param>
+    public sealed record Absent(string? WriteError = null) : LockOutcome;
 
     /// <summary>Something holds the volume. Not locked; locking can be tried again until it lets go.</summary>
     /// <param name="KeyAbsent">Whether the key at least has gone (then the data can no longer be read by path).</param>

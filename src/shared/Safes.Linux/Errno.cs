@@ -22,6 +22,7 @@ public static class Errno
     public const int NoDeviceOrAddress = 6;
     public const int NoDevice = 19;
     public const int NotDirectory = 20;
+    public const int IsDirectory = 21;
     public const int NoTerminalCall = 25;
     public const int TooManyLinks = 40;
     public const int NoData = 61;

@@ -1,0 +1,72 @@
+using Safes.Linux;
+
+namespace Safes.Volumes;
+
+/// <summary>Reads off the kernel what is left of a volume, in every namespace.</summary>
+internal static class Observation
+{
+    internal static VolumeFacts Run(string file, string mountPoint, IReadOnlySet<KeyIdentifier> known)
+    {
+        var loops = VolumeLoops.Of(file);
+        var keys = known.ToHashSet();
+        var mounts = new List<MountFact>();
+        var status = KeyStatus.NotMounted;
+        var seen = new HashSet<string>();
+        foreach (int pid in loops.Any ? Processes.All() : [])
+        {
+            string ns = Processes.Link($"/proc/{pid}/ns/mnt"), root = Processes.Link($"/proc/{pid}/root");
+            if (ns.Length == 0 || !seen.Add(ns + root))
+            {
+                continue;
+            }
+
+            foreach (var mount in MountTable.Of(pid).Where(m => loops.Has(m.Device)))
+            {
+                mounts.Add(new MountFact(ParseNamespace(ns), pid, mount.Path));
+                status = Worse(status, Ask($"/proc/{pid}/root{mount.Path}", loops, keys));
+            }
+        }
+
+        return new VolumeFacts(
+            [.. loops.Devices.Keys.Order().Select(Loop.PathOf)], [.. mounts.OrderByDescending(m => m.Path == mountPoint)], status, KeyEntries(loops, keys));
+    }
+
+    /// <summary>Lines of /proc/keys that name one of the keys (what the kernel keeps per user of a key) or the file system's own keyring.</summary>
+    internal static IReadOnlyList<string> KeyEntries(VolumeLoops loops, IReadOnlySet<KeyIdentifier> keys)
+    {
+        string[] names = [.. keys.Select(k => k.ToString()), .. loops.Devices.Keys.Select(n => $"fscrypt-loop{n}")];
+        return [.. Processes.Lines("/proc/keys").Where(line => names.Any(name => Names(line, name)))];
+    }
+
+    private static bool Names(string line, string name)
+    {
+        int at = line.IndexOf(name, StringComparison.Ordinal);
+        return at >= 0 && (at + name.Length == line.Length || !char.IsAsciiDigit(line[at + name.Length]));
+    }
+
+    private static KeyStatus Ask(string mountPoint, VolumeLoops loops, HashSet<KeyIdentifier> keys)
+    {
+        using var root = MountedVolume.TryOpen(mountPoint, loops);
+        if (root is null)
+        {
+            return KeyStatus.Absent;    // a part of it mounted elsewhere: the root is what has the keys, and the mount alone counts as not closed
+        }
+
+        if (MountedVolume.KeyOf(MountedVolume.FindPolicy(root)) is { } named)
+        {
+            keys.Add(named);
+        }
+
+        return keys.Select(k => MountedVolume.StatusOf(root, k)).Aggregate(KeyStatus.Absent, Worse);
+    }
+
+    // Present is worse than incompletely removed, that is worse than absent, that is worse than not mounted.
+    private static KeyStatus Worse(KeyStatus a, KeyStatus b)
+    {
+        static int Rank(KeyStatus s) => s switch { KeyStatus.Present => 3, KeyStatus.IncompletelyRemoved => 2, KeyStatus.Absent => 1, _ => 0 };
+        return Rank(a) >= Rank(b) ? a : b;
+    }
+
+    // mnt:[4026531841]
+    private static ulong ParseNamespace(string link) => ulong.TryParse(link.AsSpan(5, link.Length - 6), out ulong inode) ? inode : 0;
+}

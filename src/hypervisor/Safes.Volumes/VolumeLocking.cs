@@ -1,0 +1,180 @@
+using Safes.Linux;
+
+namespace Safes.Volumes;
+
+/// <summary>
+/// One attempt to lock a volume. Runs in a thread of its own; <see cref="Step"/> says where it is, should it hang. Every step looks at the
+/// kernel first, so that an attempt goes on wherever an earlier one, or a process that died, has stopped.
+/// </summary>
+internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet<KeyIdentifier> known, TimeSpan limit)
+{
+    // Something that is just ending (a server's inner process after a kill) lets go within moments; the kernel has no event for it.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.5), Pause = TimeSpan.FromMilliseconds(25), DetachLimit = TimeSpan.FromSeconds(5);
+
+    private string? writeError;
+
+    /// <summary>What is being done.</summary>
+    internal string Step { get; private set; } = "look";
+
+    /// <summary>Whether the kernel said that the key is absent, or the volume mounted nowhere.</summary>
+    internal bool KeyAbsent { get; private set; }
+
+    internal LockOutcome Run()
+    {
+        var loops = VolumeLoops.Of(file);
+        if (RemoveKey(loops) is { } withKey)
+        {
+            return withKey;
+        }
+
+        if (Unmount(loops) is { } mounted)
+        {
+            return mounted;
+        }
+
+        return Detach(loops);
+    }
+
+    private LockOutcome.Busy? RemoveKey(VolumeLoops loops)
+    {
+        TimeSpan patience = BootClock.Now + Patience;
+        for (bool first = true; ; first = false)
+        {
+            using (var root = MountedVolume.TryOpen(mountPoint, loops))
+            {
+                if (root is null)
+                {
+                    KeyAbsent = true;
+                    return null;
+                }
+
+                var keys = known.ToHashSet();
+                if (MountedVolume.KeyOf(MountedVolume.FindPolicy(root)) is { } named)
+                {
+                    keys.Add(named);
+                }
+
+                if (first)
+                {
+                    Sync(keys.Any(k => MountedVolume.StatusOf(root, k) != KeyStatus.Absent));
+                }
+
+                Step = "remove the key";
+                bool removed = true;
+                foreach (var key in keys)
+                {
+                    uint flags = Fscrypt.RemoveKey(root, key.ToArray()) ?? 0;
+                    removed &= flags == 0 && MountedVolume.StatusOf(root, key) == KeyStatus.Absent;
+                }
+
+                KeyAbsent = removed;
+            }
+
+            if (KeyAbsent)
+            {
+                return null;
+            }
+
+            if (BootClock.Now >= patience)
+            {
+                return Busy(loops);
+            }
+
+            Thread.Sleep(Pause);
+        }
+    }
+
+    // Written while the key is still there, so that a failure is known. A sync that hangs must not keep the key: removal wipes it before
+    // it waits for the storage.
+    private void Sync(bool needed)
+    {
+        if (!needed)
+        {
+            return;
+        }
+
+        Step = "sync";
+        var written = OwnThread.Start(Step, () =>
+        {
+            using var root = MountedVolume.Open(mountPoint);
+            Unistd.SyncFileSystem(root);
+            return true;
+        });
+        try
+        {
+            if (!written.Wait(limit / 3))
+            {
+                writeError = "sync did not end";
+            }
+        }
+        catch (AggregateException e)
+        {
+            writeError = e.InnerException?.Message;
+        }
+    }
+
+    private LockOutcome.Busy? Unmount(VolumeLoops loops)
+    {
+        Step = "look for other mounts";
+        if (HolderScan.RunMounts(loops, mountPoint) is { Count: > 0 } others)
+        {
+            return new LockOutcome.Busy(others, KeyAbsent);
+        }
+
+        Step = "unmount";
+        TimeSpan patience = BootClock.Now + Patience;
+        while (MountTable.Own().Any(m => m.Path == mountPoint && loops.Has(m.Device)))
+        {
+            try
+            {
+                Mount.Detach(mountPoint);
+            }
+            catch (LinuxException e) when (e.Number == Errno.Busy)
+            {
+                if (BootClock.Now >= patience)
+                {
+                    return Busy(loops);
+                }
+
+                Thread.Sleep(Pause);
+            }
+        }
+
+        return null;
+    }
+
+    private LockOutcome Detach(VolumeLoops loops)
+    {
+        Step = "detach the loop device";
+        loops.Detach();
+        TimeSpan end = BootClock.Now + (limit < DetachLimit ? limit : DetachLimit);
+        while (VolumeLoops.Of(file) is { Any: true } left)
+        {
+            if (BootClock.Now >= end)
+            {
+                return Busy(left);
+            }
+
+            Thread.Sleep(Pause);
+        }
+
+        // The volume's pages went with its inodes; names may linger in the caches of directory entries.
+        Step = "drop caches";
+        System.IO.File.WriteAllText("/proc/sys/vm/drop_caches", "2");
+        Step = "verify";
+        while (Observation.KeyEntries(loops, known) is { Count: > 0 } && BootClock.Now < end)
+        {
+            Thread.Sleep(Pause);    // the kernel's collector of dead keys runs by itself
+        }
+
+        return Observation.Run(file, mountPoint, known).IsClosed ? new LockOutcome.Absent(writeError) : Busy(loops);
+    }
+
+    private LockOutcome.Busy Busy(VolumeLoops loops)
+    {
+        Step = "find what holds it";
+        var holders = HolderScan.Run(loops, mountPoint);
+        return new LockOutcome.Busy(
+            holders.Count > 0 ? holders : [new Holder(0, string.Join(' ', loops.Devices.Keys.Select(Loop.PathOf)), HoldKind.Unseen, file)], KeyAbsent);
+    }
+}

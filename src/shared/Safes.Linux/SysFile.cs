@@ -1,0 +1,26 @@
+using System.Runtime.InteropServices;
+
+namespace Safes.Linux;
+
+/// <summary>sys/file.h: advisory locks on whole files.</summary>
+public static partial class SysFile
+{
+    private const int Exclusive = 2, NonBlocking = 4;
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int NativeFlock(SafeHandle file, int operation);
+
+    /// <summary>
+    /// Takes the lock of an open file for as long as the open file lives, in whichever process or loop device; false when somebody has it.
+    /// </summary>
+    public static bool TryLock(SafeHandle file, string target = "")
+    {
+        if (NativeFlock(file, Exclusive | NonBlocking) == 0)
+        {
+            return true;
+        }
+
+        int error = Marshal.GetLastPInvokeError();
+        return error == Errno.Again ? false : throw new LinuxException("flock", target, error);
+    }
+}
