@@ -189,11 +189,17 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
         yield return ("seal", After(p, new SealRequested(S(w.Now))));
         if (!w.Claimed)
         {
-            yield return ("claim", After(p, new ErrandRequested(S(w.Now), new Claim())));
+            yield return ("claim", After(p, new ClaimRequested(S(w.Now))));
         }
-        else
+
+        if (p.State is Opening { For: Claim })
         {
-            yield return ("join", After(p, new ErrandRequested(S(w.Now), new Join())));
+            if (w.Checked && w.Plan.IsEmpty)
+            {
+                yield return ("the header is written", After(p with { World = w with { Claimed = true } }, new ClaimEnded(S(w.Now), true)));
+            }
+
+            yield return ("the claim is given up", After(p, new ClaimEnded(S(w.Now), false)));
         }
     }
 

@@ -24,8 +24,9 @@ public sealed class TableTests
 
     private static IEnumerable<(string Name, SafeEvent Event)> Events =>
     [
-        ("claim", new ErrandRequested(S(5), new Claim())),
-        ("join", new ErrandRequested(S(5), new Join())),
+        ("claim", new ClaimRequested(S(5))),
+        ("claim recorded", new ClaimEnded(S(5), true)),
+        ("claim given up", new ClaimEnded(S(5), false)),
         ("1 opens", new OpenRequested(S(5), Session(1, 7))),
         ("2 opens", new OpenRequested(S(5), Session(2, 7))),
         ("1 comes back", new SessionResumed(S(5), Session(1, 7))),
@@ -37,7 +38,6 @@ public sealed class TableTests
         ("2 leaves", new SessionEnded(S(5), Id(2))),
         ("seal", new SealRequested(S(5))),
         ("LetInside done", new Performed(S(5), new LetInside())),
-        ("RecordErrand done", new Performed(S(5), new RecordErrand())),
         ("AddKey fails", new EffectFailed(S(5), new AddKey(), "wrong")),
         ("ArmGuardian fails", new EffectFailed(S(5), new ArmGuardian(S(9)), "wrong")),
         ("AdoptHosts fails", new EffectFailed(S(5), new AdoptHosts(), "wrong")),

@@ -71,7 +71,6 @@ internal sealed record World
         AddKey => this with { Key = KeyFound.Present, Checked = false, Wrong = Guardian is null ? "a key was added with no guardian armed" : Wrong },
         CheckVolume => this with { Checked = true },
         LayOutVolume => this with { Checked = true },
-        RecordErrand => Written() with { Claimed = true },
         ResumeHosts => Written() with { Hosts = true, Wrong = Hosts ? "hosts were resumed that run" : Wrong },
         LetInside => this with { Inside = true },
         RecordSession e => Written() with { Recorded = Recorded.Where(r => r != e.Session).With(e.Session) },

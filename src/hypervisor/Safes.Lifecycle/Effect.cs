@@ -33,14 +33,8 @@ public sealed record AddKey : Effect;
 /// <summary>Policy, then marker; only then is anything written.</summary>
 public sealed record CheckVolume : Effect;
 
-/// <summary>Policy, directories and certificate authorities of a new volume.</summary>
+/// <summary>Policy, directories and marker of a new volume. The header comes after it, and ends the claim.</summary>
 public sealed record LayOutVolume : Effect;
-
-/// <summary>What the errand was for; a new header last.</summary>
-public sealed record RecordErrand : Effect
-{
-    public override bool GoesOn => true;
-}
 
 public sealed record ResumeHosts : Effect;
 

@@ -6,8 +6,11 @@ public abstract record SafeEvent(TimeSpan At);
 /// <summary>A device proved its password: opens the safe, or joins the open one.</summary>
 public sealed record OpenRequested(TimeSpan At, Session Session) : SafeEvent(At);
 
-/// <summary>A claim or a join that needs the volume for a moment.</summary>
-public sealed record ErrandRequested(TimeSpan At, Purpose Errand) : SafeEvent(At);
+/// <summary>The first owner joins: volume and key are to be made.</summary>
+public sealed record ClaimRequested(TimeSpan At) : SafeEvent(At);
+
+/// <summary>The claim's header is durable, or nothing came of it.</summary>
+public sealed record ClaimEnded(TimeSpan At, bool Recorded) : SafeEvent(At);
 
 /// <summary>The same device brought the token of a session from before the restart.</summary>
 public sealed record SessionResumed(TimeSpan At, Session Session) : SafeEvent(At);

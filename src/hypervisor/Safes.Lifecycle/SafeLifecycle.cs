@@ -33,19 +33,17 @@ public static class SafeLifecycle
 
     private static Transition Decide(SafeState state, SafeEvent happened, Terms terms) => (state, happened) switch
     {
-        (Unclaimed, ErrandRequested { Errand: Claim } r) => Begin(r.Errand, r.At, terms),
-        (Closed, ErrandRequested { Errand: Join } r) => Begin(r.Errand, r.At, terms),
+        (Unclaimed, ClaimRequested r) => Begin(new Claim(), r.At, terms),
         (Closed, OpenRequested r) => Begin(new Work(r.Session), r.At, terms),
 
         (Opening { For: Work w }, Performed { Effect: LetInside } p) => Opened(w.Opener, p.At, terms),
-        (Opening { For: Claim or Join }, Performed { Effect: RecordErrand } p) => Close(CloseReason.ErrandDone, p.At, terms),
+        (Opening { For: Claim }, ClaimEnded e) => Close(e.Recorded ? CloseReason.Claimed : CloseReason.OpenerGone, e.At, terms),
         (Opening, EffectFailed f) => Close(CloseReason.OpeningFailed, f.At, terms),
         (Opening, GuardianLost g) => Close(CloseReason.GuardianLost, g.At, terms),
         (Opening, SealRequested s) => Close(CloseReason.Sealed, s.At, terms),
         (Opening { For: Work w }, SessionEnded e) when w.Opener.Id == e.Session => Close(CloseReason.OpenerGone, e.At, terms),
 
         (Open o, OpenRequested r) => Enter(o, r.Session, terms),
-        (Open o, ErrandRequested { Errand: Join }) => new(o, [new RecordErrand()]),
         (Open o, SessionResumed r) when o.Find(r.Session.Id) is { } s && s.Device == r.Session.Device => Transition.Same(o),
         (Open { Awaited: { } a } o, SessionResumed r) when a.Sessions.Contains(r.Session.Id) => Enter(o, r.Session, terms),
         (Open o, LeaseRenewed r) when o.Find(r.Session) is { } s && r.LeaseUntil > s.LeaseUntil => Renew(o, s, r.LeaseUntil, terms),
@@ -71,7 +69,7 @@ public static class SafeLifecycle
         (Faulted d, GuardianLost g) => new(d, [new ArmGuardian(d.RebootAt ?? g.At + terms.Bound)]),
 
         (Unclaimed or Closed or Faulted, SealRequested) => Transition.Same(state),
-        (_, Tick or Performed or EffectFailed or GuardianLost or FoundClosed or FoundHeld or SessionSilent) => Transition.Same(state),
+        (_, Tick or Performed or EffectFailed or GuardianLost or FoundClosed or FoundHeld or SessionSilent or ClaimEnded) => Transition.Same(state),
         _ => Transition.Refused(state, happened),
     };
 
@@ -111,8 +109,7 @@ public static class SafeLifecycle
         var until = at + terms.Opening;
         Items<Effect> plan = purpose switch
         {
-            Claim => [new MakeVolume(), new AttachVolume(), new ArmGuardian(until + terms.Bound), new AddKey(), new LayOutVolume(), new RecordErrand()],
-            Join => [new AttachVolume(), new ArmGuardian(until + terms.Bound), new AddKey(), new CheckVolume(), new RecordErrand()],
+            Claim => [new MakeVolume(), new AttachVolume(), new ArmGuardian(until + terms.Bound), new AddKey(), new LayOutVolume()],
             _ => [new AttachVolume(), new ArmGuardian(until + terms.Bound), new AddKey(), new CheckVolume(), new ResumeHosts(), new LetInside()],
         };
         return new(new Opening(purpose, until), plan);

@@ -14,7 +14,7 @@ public sealed record Unclaimed : SafeState;
 /// <summary>The kernel was looked at in this boot: no key, no mount, no loop device, no process of the safe.</summary>
 public sealed record Closed : SafeState;
 
-/// <summary>On the way to Open, or to the end of an errand that needs the volume for a moment.</summary>
+/// <summary>On the way to Open, or, while it is claimed, to the end of that.</summary>
 /// <param name="Until">By then it is open, or it is closed again.</param>
 public sealed record Opening(Purpose For, TimeSpan Until) : SafeState;
 
@@ -50,9 +50,6 @@ public sealed record Work(Session Opener) : Purpose;
 /// <summary>The first owner's join: the volume and its key come to be.</summary>
 public sealed record Claim : Purpose;
 
-/// <summary>A later member's join while the safe is closed: the marker on the volume follows the header.</summary>
-public sealed record Join : Purpose;
-
 public enum CloseReason
 {
     LastLeft,
@@ -61,7 +58,7 @@ public enum CloseReason
     OpenerGone,
     OpeningFailed,
     OpeningTooSlow,
-    ErrandDone,
+    Claimed,
     NobodyCameBack,
     GuardianLost,
     FoundUnfinished,

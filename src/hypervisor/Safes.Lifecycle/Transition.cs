@@ -24,7 +24,7 @@ public sealed record Transition(SafeState State, Items<Effect> Effects, bool Aba
     private static Refusal RefusalOf(SafeState state, SafeEvent happened) => (state, happened) switch
     {
         (Unclaimed, _) => Lifecycle.Refusal.Unclaimed,
-        (_, ErrandRequested { Errand: Claim }) => Lifecycle.Refusal.AlreadyClaimed,
+        (_, ClaimRequested) => Lifecycle.Refusal.AlreadyClaimed,
         (Closed, _) => Lifecycle.Refusal.NotOpen,
         (Opening, _) => Lifecycle.Refusal.Opening,
         (Closing, _) => Lifecycle.Refusal.Closing,
