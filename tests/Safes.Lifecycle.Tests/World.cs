@@ -71,7 +71,7 @@ internal sealed record World
         AddKey => this with { Key = KeyFound.Present, Checked = false, Wrong = Guardian is null ? "a key was added with no guardian armed" : Wrong },
         CheckVolume => this with { Checked = true },
         LayOutVolume => this with { Checked = true },
-        ResumeHosts => Written() with { Hosts = true, Wrong = Hosts ? "hosts were resumed that run" : Wrong },
+        ResumeHosts => Hosts ? this with { Wrong = "hosts were resumed that run" } : Written() with { Hosts = true },
         LetInside => this with { Inside = true },
         RecordSession e => Written() with { Recorded = Recorded.Where(r => r != e.Session).With(e.Session) },
         ForgetSession e => this with { Recorded = Recorded.Where(r => r != e.Session) },
