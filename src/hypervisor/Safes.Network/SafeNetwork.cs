@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
+using Safes.Linux;
 
 namespace Safes.Network;
 
@@ -10,43 +11,140 @@ namespace Safes.Network;
 /// </summary>
 public sealed class SafeNetwork : IDisposable
 {
+    private readonly NetworkPlan plan;
+    private readonly PublicPort publicPort;
+    private readonly SemaphoreSlim ruling = new(1, 1);
+
+    private SafeNetwork(NetworkPlan plan, PublicPort publicPort) => (this.plan, this.publicPort) = (plan, publicPort);
+
     /// <summary>Makes what is missing of the network and replaces the rules; hosts that run keep their ports as they were.</summary>
     /// <exception cref="NetworkException">The port is taken, or the kernel lacks something.</exception>
-    public static Task<SafeNetwork> CreateAsync(NetworkPlan plan) => throw new NotImplementedException();
+    public static async Task<SafeNetwork> CreateAsync(NetworkPlan plan)
+    {
+        await NetworkNamespace.EnsureAsync(plan.NamespacePin).ConfigureAwait(false);
+        await SafeLinks.EnsureAsync(plan).ConfigureAwait(false);
+        return new SafeNetwork(plan, await PublicPort.OpenAsync(plan).ConfigureAwait(false));
+    }
 
-    public SafeAddresses Addresses => throw new NotImplementedException();
+    /// <summary>Takes a safe's whole network away: rules, links, namespace. Nothing happens where there is none.</summary>
+    public static async Task RemoveAsync(NetworkPlan plan)
+    {
+        await PublicPort.CloseAsync(plan).ConfigureAwait(false);
+        if (NetworkNamespace.Exists(plan.NamespacePin))
+        {
+            // A process that still holds a port would keep the namespace: its links go now.
+            await SafeLinks.RemoveAsync(plan).ConfigureAwait(false);
+        }
+
+        await NetworkNamespace.RemoveAsync(plan.NamespacePin).ConfigureAwait(false);
+    }
+
+    public SafeAddresses Addresses => plan.Addresses;
+
+    /// <summary>The pin of the safe's network namespace.</summary>
+    public string NamespacePin => plan.NamespacePin;
+
+    /// <summary>The server's public UDP port, and the gateway's.</summary>
+    public int ListenPort => plan.PublicPort;
 
     /// <summary>The port of the host with this number (10 to 254), whether it is open or not.</summary>
-    public HostPort Port(int number) => throw new NotImplementedException();
+    public HostPort Port(int number) => new(number, plan.Addresses.Host(number));
 
     /// <summary>Makes the host's tap on the inside bridge, cut. It vanishes with the last descriptor of it, so with its QEMU.</summary>
-    public Task<SafeFileHandle> OpenHostPortAsync(HostPort port) => throw new NotImplementedException();
+    public async Task<SafeFileHandle> OpenHostPortAsync(HostPort port)
+    {
+        await RuleAsync(SafeRules.Cut([port]) + SafeRules.Know([port])).ConfigureAwait(false);
+        var tap = Tun.OpenTap(plan.NamespacePin, port.Interface);
+        try
+        {
+            await Ip.BatchAsync(plan.NamespacePin, $"link set {port.Interface} addrgenmode none master {Links.Inside} up").ConfigureAwait(false);
+            return tap;
+        }
+        catch
+        {
+            tap.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Lets hosts' ports through, all in one step.</summary>
-    public Task LetThroughAsync(params IReadOnlyCollection<HostPort> ports) => throw new NotImplementedException();
+    public Task LetThroughAsync(params IReadOnlyCollection<HostPort> ports) => RuleAsync(SafeRules.LetThrough(ports));
 
     /// <summary>Cuts hosts' ports, all in one step. Packets are dropped, never refused.</summary>
-    public Task CutAsync(params IReadOnlyCollection<HostPort> ports) => throw new NotImplementedException();
+    public Task CutAsync(params IReadOnlyCollection<HostPort> ports) => RuleAsync(SafeRules.Cut(ports));
 
     /// <summary>Cuts every host's port.</summary>
-    public Task CutAllAsync() => throw new NotImplementedException();
+    public Task CutAllAsync() => RuleAsync(SafeRules.CutAll);
 
     /// <summary>Forgets hosts' ports, for hosts that are removed.</summary>
-    public Task ForgetAsync(params IReadOnlyCollection<HostPort> ports) => throw new NotImplementedException();
+    public Task ForgetAsync(params IReadOnlyCollection<HostPort> ports) => RuleAsync(SafeRules.Forget(ports));
 
     /// <summary>The devices whose packets may pass from the gateway to hosts; complete, replaces. The gateway has its own such list.</summary>
-    public Task AllowDevicesAsync(IReadOnlyCollection<IPAddress> devices) => throw new NotImplementedException();
+    public Task AllowDevicesAsync(IReadOnlyCollection<IPAddress> devices) => RuleAsync(SafeRules.Allow(devices));
 
     /// <summary>Opens the gateway's three taps. They exist as long as the network does.</summary>
     /// <exception cref="NetworkException">A running gateway holds them.</exception>
-    public GatewayPorts OpenGatewayPorts() => throw new NotImplementedException();
+    public GatewayPorts OpenGatewayPorts()
+    {
+        var opened = new List<SafeFileHandle>();
+        try
+        {
+            foreach (string link in (string[])[Links.GatewayUplink, Links.Control, Links.GatewayInside])
+            {
+                opened.Add(Tun.OpenTap(plan.NamespacePin, link));
+            }
+
+            return new GatewayPorts(opened[0], opened[1], opened[2]);
+        }
+        catch (LinuxException e)
+        {
+            opened.ForEach(h => h.Dispose());
+            throw e.Number == Errno.Busy ? new NetworkException(NetworkFailure.GatewayPortHeld, "a running gateway holds its ports", e) : e;
+        }
+    }
 
     /// <summary>A listening socket at safed's end of the control link, which only the gateway reaches.</summary>
-    public Socket ListenControl() => throw new NotImplementedException();
+    public Socket ListenControl() => Sched.InNetwork(plan.NamespacePin, () =>
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(new IPEndPoint(plan.Addresses.ControlHypervisor, SafeAddresses.ControlPort));
+            socket.Listen(512);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    });
 
     /// <summary>Takes the whole network away: rules, links, namespace.</summary>
-    public Task RemoveAsync() => throw new NotImplementedException();
+    public async Task RemoveAsync()
+    {
+        Dispose();
+        await RemoveAsync(plan).ConfigureAwait(false);
+    }
 
     /// <summary>Gives up this process's claim on the public port; the network stays.</summary>
-    public void Dispose() => throw new NotImplementedException();
+    public void Dispose() => publicPort.Dispose();
+
+    private async Task RuleAsync(string text)
+    {
+        if (text.Length == 0)
+        {
+            return;
+        }
+
+        await ruling.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            await Nft.ApplyAsync(plan.NamespacePin, text).ConfigureAwait(false);
+        }
+        finally
+        {
+            ruling.Release();
+        }
+    }
 }

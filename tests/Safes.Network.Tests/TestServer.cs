@@ -1,0 +1,176 @@
+using System.Net;
+using System.Net.Sockets;
+using Safes.Linux;
+
+namespace Safes.Network.Tests;
+
+/// <summary>
+/// A server in a namespace of its own, a device outside it, and a safe's network on it. Hosts and gateway are namespaces whose
+/// interfaces take the places of their taps: the rules go by the names.
+/// </summary>
+internal sealed class TestServer : IAsyncDisposable
+{
+    public const string ServerAddress = "192.0.2.1", DeviceAddress = "192.0.2.2", FurtherAddress = "198.51.100.1";
+    public const int Port = 51820;
+    private readonly string folder = $"/run/safes-test-{Guid.NewGuid():n}"[..24];
+    private readonly List<string> pins = [];
+
+    public NetworkPlan Plan { get; private init; } = null!;
+
+    public SafeNetwork Network { get; private set; } = null!;
+
+    public string Server => At("server");
+
+    public string Device => At("device");
+
+    public SafeAddresses Addresses => Plan.Addresses;
+
+    private TestServer() => Plan = new(At("safe"), SafeAddresses.Parse("10.83.16.0/20"), Port) { ServerNamespacePin = At("server") };
+
+    public static bool Possible => Unistd.EffectiveUser == 0;
+
+    public static async Task<TestServer> StartAsync()
+    {
+        Assert.SkipUnless(Possible || Environment.GetEnvironmentVariable("CI") == "true", "needs root");
+        var server = new TestServer();
+        Directory.CreateDirectory(server.folder);
+        await Tool.RunAsync("mount", ["--bind", server.folder, server.folder]);
+        await Tool.RunAsync("mount", ["--make-private", server.folder]);
+        await server.SpaceAsync("server");
+        await server.SpaceAsync("device");
+        await IpAsync(server.Server, $"""
+            link set lo up
+            link add outside type veth peer name eth0 netns {server.Device}
+            addr add {ServerAddress}/24 dev outside
+            addr add {FurtherAddress}/32 dev lo
+            link set outside up
+            """);
+        await IpAsync(server.Device, $"""
+            link set lo up
+            addr add {DeviceAddress}/24 dev eth0
+            link set eth0 up
+            route add default via {ServerAddress}
+            """);
+        return server;
+    }
+
+    public static async Task<TestServer> WithNetworkAsync()
+    {
+        var server = await StartAsync();
+        server.Network = await SafeNetwork.CreateAsync(server.Plan);
+        return server;
+    }
+
+    public string At(string name) => Path.Combine(folder, name);
+
+    public async Task<string> SpaceAsync(string name)
+    {
+        await NetworkNamespace.EnsureAsync(At(name));
+        pins.Add(At(name));
+        return At(name);
+    }
+
+    public static Task IpAsync(string pin, string commands) => Tool.RunAsync("ip", ["-batch", "-"], commands + "\n", pin);
+
+    public static Task NftAsync(string pin, string rules) => Tool.RunAsync("nft", ["-f", "-"], rules, pin);
+
+    /// <summary>A host's namespace with its port on the inside bridge.</summary>
+    public async Task<string> HostAsync(int number, bool through = true)
+    {
+        var port = Network.Port(number);
+        (await Network.OpenHostPortAsync(port)).Dispose();
+        string pin = await SpaceAsync(port.Interface);
+        await StandInAsync(port.Interface, "inside", pin, "eth0", port.Mac, $"{port.Address}/24");
+        await IpAsync(pin, $"route add default via {Addresses.InsideGateway}");
+        if (through)
+        {
+            await Network.LetThroughAsync(port);
+        }
+
+        return pin;
+    }
+
+    /// <summary>The gateway's namespace with its three interfaces, and devices' addresses of its own.</summary>
+    public async Task<string> GatewayAsync(params int[] devices)
+    {
+        string pin = await SpaceAsync("gateway");
+        // As a router asks: under its own address on that link, whoever's packet it is for.
+        Sched.InNetwork(pin, () =>
+        {
+            File.WriteAllText("/proc/sys/net/ipv4/conf/all/arp_announce", "2");
+            return true;
+        });
+        await StandInAsync("gw-uplink", "uplink", pin, "eth0", GatewayPorts.UplinkMac, $"{Addresses.UplinkGateway}/30");
+        await StandInAsync("gw-inside", "inside", pin, "eth2", GatewayPorts.InsideMac, $"{Addresses.InsideGateway}/24");
+        await IpAsync(Plan.NamespacePin, "link delete control");
+        await IpAsync(Plan.NamespacePin, $"""
+            link add control type veth peer name eth1 netns {pin}
+            addr add {Addresses.ControlHypervisor}/30 dev control
+            link set control up
+            """);
+        await IpAsync(pin, $"""
+            link set lo up
+            link set eth1 address {GatewayPorts.ControlMac} up
+            addr add {Addresses.ControlGateway}/30 dev eth1
+            route add default via {Addresses.UplinkRouter}
+            {string.Join('\n', devices.Select(d => $"addr add {Addresses.Device(d)}/32 dev lo"))}
+            """);
+        return pin;
+    }
+
+    /// <summary>True when a TCP connection from an address (or any) of a namespace to an open port comes about.</summary>
+    public static async Task<bool> ReachesAsync(string pin, IPAddress? from, IPAddress to, int port, int fromPort = 0, int milliseconds = 700)
+    {
+        using var socket = Sched.InNetwork(pin, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        using var limit = new CancellationTokenSource(milliseconds);
+        try
+        {
+            socket.SetRawSocketOption(1, 2, BitConverter.GetBytes(1));
+            socket.Bind(new IPEndPoint(from ?? IPAddress.Any, fromPort));
+            await socket.ConnectAsync(to, port, limit.Token);
+            return true;
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException)
+        {
+            return false;
+        }
+    }
+
+    public static Socket Listen(string pin, int port) => Sched.InNetwork(pin, () =>
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Any, port));
+        socket.Listen(16);
+        return socket;
+    });
+
+    public async ValueTask DisposeAsync()
+    {
+        Network?.Dispose();
+        await SafeNetwork.RemoveAsync(Plan);
+        foreach (string pin in pins)
+        {
+            await NetworkNamespace.RemoveAsync(pin);
+        }
+
+        await Tool.RunAsync("umount", [folder]);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private async Task StandInAsync(string link, string bridge, string pin, string inner, string mac, string address)
+    {
+        if ((await Tool.RunAsync("ip", ["-o", "link", "show"], network: Plan.NamespacePin)).Contains($" {link}:", StringComparison.Ordinal))
+        {
+            await IpAsync(Plan.NamespacePin, $"link delete {link}");
+        }
+
+        await IpAsync(Plan.NamespacePin, $"""
+            link add {link} type veth peer name {inner} netns {pin}
+            link set {link} addrgenmode none master {bridge} up
+            """);
+        await IpAsync(pin, $"""
+            link set {inner} address {mac} up
+            addr add {address} dev {inner}
+            """);
+    }
+}
