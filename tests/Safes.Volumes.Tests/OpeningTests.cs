@@ -124,7 +124,6 @@ public class OpeningTests
         Assert.Equal(VolumeRefusal.Foreign, await RefusalAsync(test.Volume, test.Identity));
         Directory.Delete(file);
         File.Copy(kept, file);
-        await Tool.RunAsync("tune2fs", ["-O", "^encrypt", file]).ContinueWith(_ => { }, TaskScheduler.Default);
         await Tool.RunAsync("mkfs.ext4", ["-q", "-F", "-O", "^encrypt", "-U", $"{test.Identity.FileSystem}", file]);
         Assert.Equal(VolumeRefusal.Foreign, await RefusalAsync(test.Volume, test.Identity));
         File.Delete(file);

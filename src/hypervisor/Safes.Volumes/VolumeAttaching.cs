@@ -20,7 +20,7 @@ internal static class VolumeAttaching
         StoragePlace.Check(Path.GetDirectoryName(file)!);
         using var volume = OpenFile(file);
         CheckContent(volume, file, expected);
-        // The lock belongs to the open file, which the loop device keeps: nobody attaches the file twice, nor between our look and our deed.
+        // Whoever attaches holds the lock from the look to the deed, so two never both find the file free.
         if (!SysFile.TryLock(volume, file) || VolumeLoops.Of(file).Any)
         {
             throw new VolumeException(VolumeRefusal.InUse, file);
@@ -36,6 +36,8 @@ internal static class VolumeAttaching
         var (number, device) = Loop.Attach(volume, ReadAheadKib);
         using (device)
         {
+            // Not kept longer, though the loop device keeps the file open: .NET wants a lock for each file that it reads.
+            SysFile.Unlock(volume, file);
             Mount.Attach(
                 Loop.PathOf(number), mountPoint, "ext4",
                 Mount.NoSetuid | Mount.NoDevices | Mount.NoExec | Mount.NoSymbolicFollow | Mount.NoAccessTime, "errors=remount-ro");

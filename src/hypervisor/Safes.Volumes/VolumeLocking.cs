@@ -9,7 +9,7 @@ namespace Safes.Volumes;
 internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet<KeyIdentifier> known, TimeSpan limit)
 {
     // Something that is just ending (a server's inner process after a kill) lets go within moments; the kernel has no event for it.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.5), Pause = TimeSpan.FromMilliseconds(25), DetachLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(0.75), Pause = TimeSpan.FromMilliseconds(25), DetachLimit = TimeSpan.FromSeconds(2);
 
     private string? writeError;
 

@@ -5,7 +5,7 @@ namespace Safes.Linux;
 /// <summary>sys/file.h: advisory locks on whole files.</summary>
 public static partial class SysFile
 {
-    private const int Exclusive = 2, NonBlocking = 4;
+    private const int Exclusive = 2, NonBlocking = 4, Release = 8;
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int NativeFlock(SafeHandle file, int operation);
@@ -23,4 +23,7 @@ public static partial class SysFile
         int error = Marshal.GetLastPInvokeError();
         return error == Errno.Again ? false : throw new LinuxException("flock", target, error);
     }
+
+    /// <summary>Gives the lock back, in whatever processes the open file lives on.</summary>
+    public static void Unlock(SafeHandle file, string target = "") => LinuxException.Check(NativeFlock(file, Release), "flock", target);
 }

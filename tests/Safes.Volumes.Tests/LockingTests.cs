@@ -1,0 +1,171 @@
+using Safes.Linux;
+
+namespace Safes.Volumes.Tests;
+
+[Trait("needs", "root")]
+public class LockingTests
+{
+    [Theory]
+    [InlineData(HoldKind.WorkingDirectory, false)]
+    [InlineData(HoldKind.OpenFile, false)]
+    [InlineData(HoldKind.Mapping, false)]
+    [InlineData(HoldKind.Watch, false)]
+    [InlineData(HoldKind.BoundSocket, null)]
+    [InlineData(HoldKind.LoopDevice, false)]
+    [InlineData(HoldKind.SecondMount, false)]
+    [InlineData(HoldKind.OtherNamespace, true)]
+    [InlineData(HoldKind.Unseen, true)]
+    public async Task Whoever_holds_the_volume_is_named_and_locking_completes_when_it_lets_go(HoldKind kind, bool? keyGoes)
+    {
+        await using var test = await TestVolume.OpenAsync();
+        test.Volume.Root.WriteFile("share/plan", "the plan"u8);
+        await using (var holding = await Holding.OfAsync(kind, test))
+        {
+            for (int attempt = 0; attempt < 2; attempt++)
+            {
+                var outcome = await test.Volume.LockAsync();
+                var busy = Assert.IsType<LockOutcome.Busy>(outcome);
+                var holder = Assert.Single(busy.Holders, h => h.Kind == kind);
+                Assert.Equal(holding.Pid, holder.Pid);
+                Assert.NotEmpty(holder.Command);
+                Assert.NotEmpty(holder.Path);
+                Assert.Equal(keyGoes ?? busy.KeyAbsent, busy.KeyAbsent);
+                Assert.False(test.Volume.Observe(test.Key).IsClosed);
+                Assert.Equal(VolumeRefusal.InUse, await OpeningTests.RefusalAsync(test.Volume, test.Identity));
+            }
+        }
+
+        await test.LockAsync();
+        Assert.True(test.Volume.Observe(test.Key).IsClosed);
+        await test.ReopenAsync();
+        Assert.Equal("the plan"u8.ToArray(), test.Volume.Root.ReadFile("share/plan"));
+    }
+
+    [Fact]
+    public async Task A_holder_that_is_just_ending_does_not_keep_the_volume()
+    {
+        await using var test = await TestVolume.OpenAsync();
+        await using var holding = await Holding.OfAsync(HoldKind.WorkingDirectory, test);
+        var locking = test.Volume.LockAsync();
+        await holding.DisposeAsync();
+        Assert.IsType<LockOutcome.Absent>(await locking);
+    }
+
+    [Fact]
+    public async Task Behind_a_mount_in_another_namespace_nothing_can_be_read_once_the_key_has_gone()
+    {
+        await using var test = await TestVolume.OpenAsync();
+        test.Volume.Root.WriteFile("share/plan", "the plan"u8);
+        await using var holding = await Holding.OfAsync(HoldKind.OtherNamespace, test);
+        string behind = $"/proc/{holding.Pid}/root{test.Safe}/share/plan";
+        Assert.Equal("the plan", File.ReadAllText(behind));    // the control: open, the way leads to the data
+        Assert.IsType<LockOutcome.Busy>(await test.Volume.LockAsync());
+        Assert.False(File.Exists(behind));
+        Assert.False(File.Exists($"{test.Safe}/share/plan"));
+        Assert.ThrowsAny<IOException>(() => File.ReadAllText(behind));
+    }
+
+    [Fact]
+    public async Task Locking_what_is_locked_or_was_never_opened_is_no_error()
+    {
+        await using var test = await TestVolume.MadeAsync();
+        await test.LockAsync();
+        await test.Volume.AttachAsync(test.Identity);
+        await test.LockAsync();    // without a key
+        await test.LockAsync();
+        Assert.True(test.Volume.Observe().IsClosed);
+    }
+
+    [Fact]
+    public async Task Locking_goes_on_wherever_an_earlier_attempt_ended()
+    {
+        await using var test = await TestVolume.OpenAsync();
+        using (var root = Fcntl.Open(test.Volume.MountPoint, Fcntl.ReadOnly | Fcntl.Directory))
+        {
+            Assert.Equal(0u, Fscrypt.RemoveKey(root, test.Key.ToArray()));
+        }
+
+        await test.LockAsync();
+        await test.ReopenAsync();
+        Mount.Detach(test.Volume.MountPoint);
+        await test.LockAsync();
+        string loop = (await Tool.RunAsync("losetup", ["--find", "--show", test.Volume.File])).Trim();
+        Assert.StartsWith("/dev/loop", loop, StringComparison.Ordinal);
+        await test.LockAsync();
+    }
+
+    [Fact]
+    public async Task A_full_volume_locks_and_opens()
+    {
+        await using var test = await TestVolume.OpenAsync();
+        test.Volume.WriteMarker("before"u8);
+        byte[] block = new byte[1 << 20];
+        void Fill()
+        {
+            for (long written = 0; written < 2 * TestVolume.Size; written += block.Length)
+            {
+                test.Volume.Root.AppendFile("share/filler", block);
+            }
+        }
+
+        var full = Assert.Throws<VolumeException>(Fill);
+        Assert.Equal(VolumeRefusal.NoRoom, full.Reason);
+        Assert.Equal(VolumeRefusal.NoRoom, Assert.Throws<VolumeException>(() => test.Volume.Root.Allocate("share/more", 8 << 20)).Reason);
+        Assert.True((await test.Volume.RoomAsync()).Used > 0.9);
+        await test.LockAsync();
+        await test.ReopenAsync();
+        Assert.Equal("before"u8.ToArray(), test.Volume.ReadMarker());
+    }
+
+    [Fact]
+    public async Task A_storage_that_does_not_answer_is_an_outcome_and_locking_completes_when_it_is_back()
+    {
+        await using var test = await TestVolume.MadeAsync();
+        string image = Path.Combine(test.Place, "disk.img"), disk = Path.Combine(test.Place, "disk");
+        Directory.CreateDirectory(disk);
+        await Tool.RunAsync("truncate", ["-s", "256M", image]);
+        await Tool.RunAsync("mkfs.ext4", ["-q", image]);
+        await Tool.RunAsync("mount", ["-o", "loop", image, disk]);
+        var volume = new FscryptVolume(Path.Combine(disk, "volume"), Path.Combine(test.Place, "mnt"));
+        try
+        {
+            var identity = await volume.CreateAsync(TestVolume.Size);
+            await volume.AttachAsync(identity);
+            var key = volume.Unlock(test.Secret);
+            volume.InitialiseLayout(key);
+            volume.Root.Allocate("share/a", 8 << 20);
+            await Tool.RunAsync("fsfreeze", ["--freeze", disk]);
+            try
+            {
+                using (var file = volume.Root.OpenFile("share/a", write: true))
+                {
+                    RandomAccess.Write(file, new byte[4 << 20], 0);
+                }
+
+                TimeSpan start = BootClock.Now;
+                for (int attempt = 0; attempt < 2; attempt++)
+                {
+                    var outcome = Assert.IsType<LockOutcome.Unreachable>(await volume.LockAsync(TimeSpan.FromSeconds(2)));
+                    Assert.False(outcome.KeyAbsent);
+                }
+
+                Assert.InRange((BootClock.Now - start).TotalSeconds, 0, 6);
+                // Taken away, though what was opened with it still waits for the storage.
+                Assert.NotEqual(KeyStatus.Present, volume.Observe(key).Key);
+            }
+            finally
+            {
+                await Tool.RunAsync("fsfreeze", ["--unfreeze", disk]);
+            }
+
+            var after = await volume.LockAsync();
+            Assert.True(after is LockOutcome.Absent, TestVolume.Describe(after));
+            Assert.True(volume.Observe(key).IsClosed);
+        }
+        finally
+        {
+            await volume.LockAsync();
+            await Tool.RunAsync("umount", [disk]);
+        }
+    }
+}
