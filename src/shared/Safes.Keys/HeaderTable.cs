@@ -41,7 +41,11 @@ public sealed record DeviceBoxes(DeviceId Device, byte[]? PasswordBox, byte[] Vo
 
 /// <summary>The encrypted part of the header.</summary>
 /// <param name="RosterHead">SHA-512 of the roster's newest entry that is in effect.</param>
-public sealed record HeaderTable(VolumeParameters Volume, byte[] RosterHead, IReadOnlyList<DeviceBoxes> Devices)
+/// <param name="OldestMarker">
+/// The generation that the volume's marker is known to have reached. The header may change while the volume is locked, so the marker
+/// may lag behind, but never behind this.
+/// </param>
+public sealed record HeaderTable(VolumeParameters Volume, byte[] RosterHead, ulong OldestMarker, IReadOnlyList<DeviceBoxes> Devices)
 {
     public const int MostDevices = 512;
 
@@ -50,10 +54,11 @@ public sealed record HeaderTable(VolumeParameters Volume, byte[] RosterHead, IRe
     internal byte[] Encode()
     {
         var writer = new CborWriter(CborConformanceMode.Canonical);
-        writer.WriteStartArray(4);
+        writer.WriteStartArray(5);
         writer.WriteTextString("safes/1/table");
         Volume.Write(writer);
         writer.WriteByteString(RosterHead);
+        writer.WriteUInt64(OldestMarker);
         writer.WriteStartArray(Devices.Count);
         foreach (var d in Devices)
         {
@@ -71,9 +76,10 @@ public sealed record HeaderTable(VolumeParameters Volume, byte[] RosterHead, IRe
 
     internal static HeaderTable Decode(byte[] bytes) => CanonicalCbor.Decode(bytes, "header table", r =>
     {
-        r.LabelledArray("safes/1/table", 4);
+        r.LabelledArray("safes/1/table", 5);
         var volume = VolumeParameters.Read(r);
         byte[] head = r.Bytes(64);
+        ulong oldest = r.ReadUInt64();
         var devices = new List<DeviceBoxes>();
         for (int n = r.ArrayUpTo(MostDevices); n > 0; n--)
         {
@@ -92,7 +98,7 @@ public sealed record HeaderTable(VolumeParameters Volume, byte[] RosterHead, IRe
         r.ReadEndArray();
         r.ReadEndArray();
         return devices.DistinctBy(d => d.Device).Count() == devices.Count
-            ? new HeaderTable(volume, head, devices)
+            ? new HeaderTable(volume, head, oldest, devices)
             : throw new MalformedException(Flaw.Damaged, "a device twice in the header");
     });
 }

@@ -22,18 +22,18 @@ public static class PasswordBox
         return [.. both.Span[..CommitmentSize], .. Aead.Seal(key, plain.Span, CanonicalCbor.Encode(safe, member, device, publicKey))];
     }
 
-    /// <summary>The seed; null when CK is not the one (or the box is another's).</summary>
+    /// <summary>The seed; null when CK is not the one, the box is another's, or there is none.</summary>
     public static SecretBuffer? Open(
-        SecretBuffer ck, ReadOnlySpan<byte> box, SafeId safe, MemberId member, DeviceId device, ReadOnlySpan<byte> publicKey)
+        SecretBuffer ck, byte[]? box, SafeId safe, MemberId member, DeviceId device, ReadOnlySpan<byte> publicKey)
     {
-        if (box.Length != Size)
+        if (box?.Length != Size)
         {
             return null;
         }
 
         using var keys = Kdf.Derive(ck, [], "safes/1/pwbox"u8, 64);
         using var both = keys.Borrow();
-        if (!CryptographicOperations.FixedTimeEquals(both.Span[..CommitmentSize], box[..CommitmentSize]))
+        if (!CryptographicOperations.FixedTimeEquals(both.Span[..CommitmentSize], box.AsSpan(0, CommitmentSize)))
         {
             return null;
         }
@@ -41,7 +41,7 @@ public static class PasswordBox
         using var key = CopyOf(both.Span[CommitmentSize..]);
         var seed = SecretBuffer.Allocate(KemKeyPair.SeedSize);
         using var to = seed.Borrow();
-        if (Aead.Open(to.Span, key, box[CommitmentSize..], CanonicalCbor.Encode(safe, member, device, publicKey)))
+        if (Aead.Open(to.Span, key, box.AsSpan(CommitmentSize), CanonicalCbor.Encode(safe, member, device, publicKey)))
         {
             return seed;
         }
