@@ -42,10 +42,24 @@ public class GoldenTests
     {
         using var vmk = Secret.Of(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray());
         using var keys = VolumeKeys.Derive(vmk);
+        // Computed outside this program.
         Assert.Equal(
-            "2019",
-            Convert.ToHexStringLower(Secret.Reveal(keys.Volume)));
-        Assert.Equal("KQ", Fingerprint.Of("a"u8));
+            "36f6ee18148964450262347ffb372a87297341cea596313012e19bbbcb8e9618832c5a2bf6960d3a8e5e7e300569ef67737876cfd8572b93632edd9d8e1d712a",
+            Hex(Secret.Reveal(keys.Volume)));
+        Assert.Equal("8ba3c20dbb13c91833ec8c066c85c6861359927abb4423adddb80960c0d46016", Hex(Secret.Reveal(keys.Header)));
+        Assert.Equal("34ec72a77a6f2c0bd67e8723219302c1638f521e846564f868a5299b3c7d1564", Hex(Secret.Reveal(keys.Marker)));
+    }
+
+    [Fact]
+    public void A_fingerprint_never_changes() => Assert.Equal("3X0F-S4PT-4GB9-8X89", Fingerprint.Of("a"u8));
+
+    [Fact]
+    public void A_new_master_key_comes_from_both_shares_and_the_safe()
+    {
+        using var rs = Secret.Of(Enumerable.Repeat((byte)1, 32).ToArray());
+        using var rc = Secret.Of(Enumerable.Repeat((byte)2, 32).ToArray());
+        using var vmk = VolumeKeys.NewMaster(rs, rc, new SafeId(UInt128.One));
+        Assert.Equal("9c86d8029cda157a720be0910f692b2481a1fce2d413ae090556d3ab9b5de13d", Hex(Secret.Reveal(vmk)));
     }
 
     [Fact(Explicit = true)]
