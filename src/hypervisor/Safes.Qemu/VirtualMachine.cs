@@ -1,67 +1,347 @@
-using Microsoft.Win32.SafeHandles;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Safes.Linux;
 
 namespace Safes.Qemu;
 
-/// <summary>A running virtual machine: QEMU and its virtiofsd, which outlive the process that started them.</summary>
+/// <summary>
+/// A running virtual machine: QEMU and its virtiofsd, which outlive the process that started them. Its RAM is a file on the volume, so
+/// that suspending writes only the state of the devices.
+/// </summary>
 public sealed class VirtualMachine : IAsyncDisposable
 {
-    public HostHardware Hardware => throw new NotImplementedException();
+    private readonly MachineStart start;
+    private readonly MachineProcesses processes;
+    private readonly Qmp qmp;
+    private GuestAgent? agent;
 
-    public HostPlaces Places => throw new NotImplementedException();
+    private VirtualMachine(MachineStart start, MachineProcesses processes, Qmp qmp)
+    {
+        this.start = start;
+        this.processes = processes;
+        this.qmp = qmp;
+        StartedAt = BootClock.Now;
+    }
 
-    public PidFd Qemu => throw new NotImplementedException();
+    public HostHardware Hardware => start.Hardware;
 
-    /// <summary>Null when virtiofsd was gone already when the machine was adopted.</summary>
-    public PidFd? Virtiofsd => throw new NotImplementedException();
+    public HostPlaces Places => start.Places;
 
-    /// <summary>Completes when QEMU has ended, for whatever reason; its virtiofsd is ended then too.</summary>
-    public Task Ended => throw new NotImplementedException();
+    public Qmp Qmp => qmp;
+
+    public PidFd Qemu => processes.Qemu.Handle;
+
+    /// <summary>Null when it was gone already when the machine was adopted.</summary>
+    public PidFd? Virtiofsd => processes.Virtiofsd?.Handle;
+
+    /// <summary>On <see cref="BootClock"/>.</summary>
+    public TimeSpan StartedAt { get; }
+
+    /// <summary>Completes when neither process is left.</summary>
+    public Task Ended => processes.Ended;
+
+    /// <summary>True once virtiofsd has ended while QEMU runs: the guest's files in the share give errors.</summary>
+    public bool ShareLost => processes.Virtiofsd is null or { Ended.IsCompleted: true };
+
+    /// <summary>Completes when virtiofsd has ended.</summary>
+    public Task ShareEnded => processes.Virtiofsd?.Ended ?? Task.CompletedTask;
+
+    /// <summary>How often the guest was told that its memory is a copy; from here on, 1 at each load.</summary>
+    public Guid GenerationId { get; private init; }
 
     /// <summary>Boots.</summary>
     /// <exception cref="HungException">QEMU does not answer.</exception>
-    /// <exception cref="QmpException">QEMU ended; its log says why.</exception>
-    public static Task<VirtualMachine> StartAsync(MachineStart start) => throw new NotImplementedException();
+    /// <exception cref="QmpException">QEMU ended; the description has its last words.</exception>
+    public static Task<VirtualMachine> StartAsync(MachineStart start)
+    {
+        Forget(start.Places);
+        return LaunchAsync(start, incoming: false);
+    }
 
     /// <summary>
     /// Loads the state saved for it; the guest stands still until <see cref="ContinueAsync"/>. With <paramref name="bundle"/> the state
-    /// is the bundle's, for a clone that was never saved.
+    /// is the bundle's, for a clone that never ran.
     /// </summary>
     /// <exception cref="StateMismatchException">The image does not fit or is damaged; nothing was touched.</exception>
-    public static Task<VirtualMachine> LoadAsync(MachineStart start, Bundle? bundle = null) => throw new NotImplementedException();
+    public static async Task<VirtualMachine> LoadAsync(MachineStart start, Bundle? bundle = null)
+    {
+        if (bundle is null)
+        {
+            var record = StateRecord.Find(start.Places) ?? throw new StateMismatchException(StateProblem.Missing, "record", "", "");
+            record.Check(start.Hardware, start.Places, start.Tools);
+        }
+        else
+        {
+            bundle.CheckHardware(start.Hardware, start.Tools);
+        }
 
-    /// <summary>Forgets the saved state durably, then lets the guest run.</summary>
-    public Task ContinueAsync() => throw new NotImplementedException();
+        var machine = await LaunchAsync(start, incoming: true).ConfigureAwait(false);
+        try
+        {
+            using var state = Fcntl.Open(bundle?.PathOf(Bundle.State) ?? start.Places.State, Fcntl.ReadOnly | Fcntl.NoFollow);
+            await machine.MigrateAsync("migrate-incoming", state, start.Limits.Load).ConfigureAwait(false);
+            return machine;
+        }
+        catch
+        {
+            await machine.KillAsync().ConfigureAwait(false);
+            await machine.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
 
     /// <summary>Takes over a machine that an earlier process started; null when it does not run (any more).</summary>
-    public static Task<VirtualMachine?> AdoptAsync(MachineStart start) => throw new NotImplementedException();
+    public static async Task<VirtualMachine?> AdoptAsync(MachineStart start)
+    {
+        if (MachineProcesses.Adopt(start.Places, start.Hardware.Uuid) is not { } processes)
+        {
+            return null;
+        }
 
-    /// <summary>The guest agent, connected and synchronised.</summary>
-    public Task<GuestAgent> AgentAsync(TimeSpan limit) => throw new NotImplementedException();
+        try
+        {
+            var qmp = await Qmp.ConnectAsync(start.Places.QmpSocket, processes.Qemu.Pid, start.Limits.Command).ConfigureAwait(false);
+            var machine = new VirtualMachine(start, processes, qmp);
+            var uuid = await qmp.CallAsync("query-uuid", limit: start.Limits.Command).ConfigureAwait(false);
+            var status = await qmp.CallAsync("query-status", limit: start.Limits.Command).ConfigureAwait(false);
+            if (uuid.GetProperty("UUID").GetGuid() == start.Hardware.Uuid)
+            {
+                if (!status.GetProperty("running").GetBoolean())
+                {
+                    // Whoever was here before ended between loading and letting run, or in the middle of suspending.
+                    await machine.ContinueAsync().ConfigureAwait(false);
+                }
 
-    /// <summary>Allocates the room that saving needs. After each resume or start.</summary>
-    public void Reserve() => throw new NotImplementedException();
+                return machine;
+            }
 
-    /// <summary>Writes dirty guest RAM to the volume while the guest runs on.</summary>
-    public Task WriteBackAsync() => throw new NotImplementedException();
+            await machine.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+        {
+            // Alive, ours, and of no use.
+            processes.Kill();
+            await processes.Ended.WaitAsync(start.Limits.Quit).ConfigureAwait(false);
+        }
 
-    /// <summary>Stops the guest and saves its state into the room allocated; makes RAM, disk and state durable; ends; records it.</summary>
-    public Task SuspendAsync(ulong generation) => throw new NotImplementedException();
+        return null;
+    }
 
-    /// <summary>Asks the guest to power off, and waits; what is left then is ended.</summary>
-    public Task PowerOffAsync(TimeSpan limit) => throw new NotImplementedException();
+    /// <summary>Forgets the saved state durably, then lets the guest run: no image is used twice.</summary>
+    public async Task ContinueAsync()
+    {
+        await Background.Run(() => Forget(Places)).ConfigureAwait(false);
+        await qmp.CallAsync("cont", limit: start.Limits.Command).ConfigureAwait(false);
+    }
+
+    /// <summary>The guest agent, synchronised.</summary>
+    /// <exception cref="HungException">It does not answer within the limit.</exception>
+    public async Task<GuestAgent> AgentAsync(TimeSpan limit)
+    {
+        agent ??= GuestAgent.Connect(Places.AgentSocket);
+        await agent.SynchroniseAsync(limit).ConfigureAwait(false);
+        return agent;
+    }
+
+    /// <summary>Lets the guest see that its disk has grown to the overlay's size.</summary>
+    public Task AnnounceDiskAsync(long bytes) =>
+        qmp.CallAsync("block_resize", new JsonObject { ["device"] = "disk0", ["size"] = bytes }, start.Limits.Command);
+
+    /// <summary>Allocates the room that suspending needs, while there is some. After each start and resume.</summary>
+    /// <exception cref="LinuxException">ENOSPC: this host could not be suspended.</exception>
+    public void Reserve() => StateRoom.Allocate(Places);
+
+    /// <summary>Writes dirty guest memory to the volume while the guest runs on.</summary>
+    public Task WriteBackAsync() => WriteBack.RunAsync(Places.Ram);
+
+    /// <summary>
+    /// Stops the guest, saves its state into the room allocated, makes RAM, disk and state durable, ends both processes and records what
+    /// belongs together. When any of it fails nothing is recorded, and the caller ends the machine by <see cref="KillAsync"/>.
+    /// </summary>
+    /// <exception cref="HungException">A step took too long; names the program.</exception>
+    public async Task SuspendAsync(ulong generation)
+    {
+        await qmp.CallAsync("stop", limit: start.Limits.Command).ConfigureAwait(false);
+        long length;
+        using (var state = Fcntl.Open(Places.State, Fcntl.ReadWrite | Fcntl.NoFollow))
+        {
+            await MigrateAsync("migrate", state, start.Limits.Save).ConfigureAwait(false);
+            length = Unistd.Position(state);
+        }
+
+        var digest = Background.Run(() => StateRecord.DigestOf(Places.State, length));
+        await NamedAsync(FlushAsync(), "write-back", start.Limits.Flush).ConfigureAwait(false);
+        await QuitAsync().ConfigureAwait(false);
+        var record = new StateRecord
+        {
+            Host = Hardware.Name,
+            Generation = generation,
+            Digest = await digest.ConfigureAwait(false),
+            Length = length,
+            Ram = FileMark.Of(Places.Ram)!,
+            Disk = Hardware.Diskless ? null : FileMark.Of(Places.Disk),
+            Qemu = start.Tools.QemuVersion,
+            Accelerator = start.Tools.Accelerator,
+            Cpu = HostCpu.Describe(start.Tools.Accelerator),
+            Hardware = Hardware.Shape(start.Tools.Accelerator),
+            SavedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+        };
+        await Background.Run(() => record.Write(Places)).ConfigureAwait(false);
+    }
+
+    /// <summary>Saves the stopped guest's state for a bundle: no record, the file is cut to its length.</summary>
+    internal async Task<long> SaveForBundleAsync()
+    {
+        await qmp.CallAsync("stop", limit: start.Limits.Command).ConfigureAwait(false);
+        long length;
+        using (var state = Fcntl.Open(Places.State, Fcntl.ReadWrite | Fcntl.Create | Fcntl.Truncate))
+        {
+            await MigrateAsync("migrate", state, start.Limits.Save).ConfigureAwait(false);
+            length = Unistd.Position(state);
+        }
+
+        await QuitAsync().ConfigureAwait(false);
+        return length;
+    }
+
+    /// <summary>Asks the guest to power off and waits; what is left when the limit has passed is ended.</summary>
+    public async Task PowerOffAsync(TimeSpan limit)
+    {
+        var end = BootClock.Now + limit;
+        try
+        {
+            var guest = await AgentAsync(limit).ConfigureAwait(false);
+            await guest.PowerOffAsync(limit).ConfigureAwait(false);
+            await Ended.WaitAsync(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is HungException or QmpException or TimeoutException)
+        {
+            await KillAsync().ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Ends both processes at once.</summary>
-    public Task KillAsync() => throw new NotImplementedException();
+    /// <exception cref="HungException">One of them cannot be ended: it waits for a device.</exception>
+    public async Task KillAsync()
+    {
+        processes.Kill();
+        await NamedAsync(Ended, "kill", start.Limits.Quit).ConfigureAwait(false);
+    }
 
     /// <summary>Lets go of the machine; it runs on.</summary>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
-}
+    public async ValueTask DisposeAsync()
+    {
+        agent?.Dispose();
+        await qmp.DisposeAsync().ConfigureAwait(false);
+        if (Ended.IsCompleted)
+        {
+            processes.Dispose();
+        }
+    }
 
-/// <summary>What starting, loading and adopting need.</summary>
-/// <param name="EmptyNetwork">The pin of an empty network namespace; null: a new one of its own.</param>
-/// <param name="OpenPort">Makes the tap, when it is needed.</param>
-public sealed record MachineStart(Tools Tools, HostHardware Hardware, HostPlaces Places, Func<Task<SafeFileHandle>> OpenPort, string? EmptyNetwork)
-{
-    public Limits Limits { get; init; } = new();
+    private static void Forget(HostPlaces places)
+    {
+        File.Delete(places.StateRecord);
+        File.Delete(places.State);
+        Fcntl.SyncDirectory(places.Home);
+    }
+
+    private static async Task<VirtualMachine> LaunchAsync(MachineStart start, bool incoming)
+    {
+        var generationId = Guid.NewGuid();
+        var processes = await MachineProcesses.StartAsync(start, generationId, incoming).ConfigureAwait(false);
+        try
+        {
+            var qmp = await Qmp.ConnectAsync(start.Places.QmpSocket, processes.Qemu.Pid, start.Limits.Start).ConfigureAwait(false);
+            return new VirtualMachine(start, processes, qmp) { GenerationId = generationId };
+        }
+        catch (Exception e)
+        {
+            processes.Kill();
+            await processes.Ended.WaitAsync(start.Limits.Quit).ConfigureAwait(false);
+            throw e is QmpException { Kind: QmpException.Gone } ? new QmpException("start", QmpException.Gone, LastWords(start.Places)) : e;
+        }
+    }
+
+    private static string LastWords(HostPlaces places)
+    {
+        try
+        {
+            string last = File.ReadLines(places.QemuLog).LastOrDefault(l => l.Length > 0) ?? "QEMU ended without a word";
+            return last[..Math.Min(last.Length, 300)];
+        }
+        catch (IOException)
+        {
+            return "QEMU ended, and its log cannot be read";
+        }
+    }
+
+    private async Task MigrateAsync(string verb, Microsoft.Win32.SafeHandles.SafeFileHandle state, TimeSpan limit)
+    {
+        var capabilities = new JsonArray(
+            [.. new[] { "events", "x-ignore-shared" }.Select(c => (JsonNode)new JsonObject { ["capability"] = c, ["state"] = true })]);
+        await qmp.CallAsync("migrate-set-capabilities", new JsonObject { ["capabilities"] = capabilities }, start.Limits.Command).ConfigureAwait(false);
+        await qmp.CallAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 1L << 44 }, start.Limits.Command).ConfigureAwait(false);
+        await qmp.CallAsync("getfd", new JsonObject { ["fdname"] = "state" }, start.Limits.Command, state).ConfigureAwait(false);
+        var over = qmp.NextEvent((name, data) => name == "MIGRATION" && StatusOf(data) is "completed" or "failed");
+        try
+        {
+            await NamedAsync(
+                Task.WhenAll(qmp.CallAsync(verb, new JsonObject { ["uri"] = "fd:state" }, limit), over), verb == "migrate" ? "save" : "load", limit)
+                .ConfigureAwait(false);
+        }
+        catch (QmpException e) when (e.Kind == QmpException.Gone)
+        {
+            throw new QmpException(verb, QmpException.Gone, LastWords(Places));
+        }
+
+        if (StatusOf(await over.ConfigureAwait(false)) != "completed")
+        {
+            var why = await qmp.CallAsync("query-migrate", limit: start.Limits.Command).ConfigureAwait(false);
+            throw new QmpException(verb, "Migration", why.TryGetProperty("error-desc", out var text) ? text.GetString()! : "failed");
+        }
+    }
+
+    private static string? StatusOf(JsonElement data) =>
+        data.ValueKind is JsonValueKind.Object && data.TryGetProperty("status", out var status) ? status.GetString() : null;
+
+    private async Task FlushAsync()
+    {
+        await Task.WhenAll(
+            WriteBack.DurablyAsync(Places.Ram, 2), WriteBack.DurablyAsync(Places.State, 1),
+            Hardware.Diskless ? Task.CompletedTask : WriteBack.DurablyAsync(Places.Disk, 1)).ConfigureAwait(false);
+        await Background.Run(() => Fcntl.SyncDirectory(Places.Home)).ConfigureAwait(false);
+    }
+
+    private async Task QuitAsync()
+    {
+        try
+        {
+            await qmp.CallAsync("quit", limit: start.Limits.Command).ConfigureAwait(false);
+        }
+        catch (QmpException e) when (e.Kind == QmpException.Gone)
+        {
+            // It may end before its answer is read.
+        }
+
+        await NamedAsync(Ended, "quit", start.Limits.Quit).ConfigureAwait(false);
+    }
+
+    private async Task NamedAsync(Task task, string step, TimeSpan limit)
+    {
+        try
+        {
+            await task.WaitAsync(limit).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            var (program, pid) = processes.Hanging();
+            throw new HungException(program, pid, step, limit);
+        }
+        catch (HungException)
+        {
+            var (program, pid) = processes.Hanging();
+            throw new HungException(program, pid, step, limit);
+        }
+    }
 }

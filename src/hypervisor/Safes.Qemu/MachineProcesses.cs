@@ -1,0 +1,148 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Safes.Linux;
+
+namespace Safes.Qemu;
+
+/// <summary>
+/// QEMU and virtiofsd of one machine. All sockets between them and us are made here and handed down as descriptors, so nobody waits
+/// for a name to appear, and QEMU needs no right to any directory but its own.
+/// </summary>
+internal sealed class MachineProcesses : IDisposable
+{
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
+
+    private MachineProcesses(RunningProcess qemu, RunningProcess? virtiofsd)
+    {
+        Qemu = qemu;
+        Virtiofsd = virtiofsd;
+        Ended = EndTogetherAsync();
+    }
+
+    public RunningProcess Qemu { get; }
+
+    public RunningProcess? Virtiofsd { get; }
+
+    /// <summary>Completes when neither is left.</summary>
+    public Task Ended { get; }
+
+    public static async Task<MachineProcesses> StartAsync(MachineStart start, Guid generationId, bool incoming)
+    {
+        var (tools, hardware, places) = (start.Tools, start.Hardware, start.Places);
+        using var qmp = Listen(places.QmpSocket);
+        using var agent = Listen(places.AgentSocket);
+        string shareSocket = Path.Combine(places.Run, "fs");
+        using var share = Listen(shareSocket);
+        // QEMU gets the other end connected already: when it ends, even before its first word, virtiofsd sees that.
+        using var shareEnd = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        shareEnd.Connect(new UnixDomainSocketEndPoint(shareSocket));
+        File.Delete(shareSocket);
+        using var tap = await start.OpenPort().ConfigureAwait(false);
+
+        var virtiofsd = RunningProcess.Of(Child.Start(new ChildStart(tools.Virtiofsd[0],
+        [
+            .. tools.Virtiofsd.Skip(1), "--shared-dir", places.Share, "--fd", "3", "--migration-mode", "file-handles",
+            "--modcaps=+dac_read_search:-mknod:-setfcap", "--migration-on-error", "guest-error", "--log-level", "error",
+        ])
+        { Descriptors = [share.SafeHandle], LogFile = places.VirtiofsdLog, NetworkNamespace = start.EmptyNetwork }));
+        try
+        {
+            string image = Path.GetRelativePath(places.Home, places.Image);
+            var slots = new Slots(Qmp: 3, Agent: 4, Tap: 5, Share: 6);
+            SafeHandle[] descriptors = [qmp.SafeHandle, agent.SafeHandle, tap, shareEnd.SafeHandle];
+            string[] arguments =
+            [
+                "-name", hardware.Name, .. hardware.Arguments(tools.Accelerator, image, $"{generationId}", slots),
+                .. incoming ? (string[])["-incoming", "defer"] : [],
+            ];
+            var qemu = RunningProcess.Of(Child.Start(
+                QemuCommand.Start(tools, arguments, hardware.User, descriptors, start.EmptyNetwork, places.QemuLog, places.Home)));
+            var both = new MachineProcesses(qemu, virtiofsd);
+            both.Record(places, hardware.Uuid);
+            return both;
+        }
+        catch
+        {
+            virtiofsd.Handle.Kill();
+            throw;
+        }
+    }
+
+    /// <summary>Takes over the processes that are recorded; null when QEMU is not among the living, and then neither is its virtiofsd.</summary>
+    public static MachineProcesses? Adopt(HostPlaces places, Guid uuid)
+    {
+        ProcessRecord? record;
+        try
+        {
+            record = JsonSerializer.Deserialize(File.ReadAllBytes(places.ProcessRecord), QemuJson.Default.ProcessRecord);
+        }
+        catch (Exception e) when (e is IOException or JsonException)
+        {
+            return null;
+        }
+
+        if (record is null)
+        {
+            return null;
+        }
+
+        var virtiofsd = RunningProcess.Adopt(record.Virtiofsd, record.VirtiofsdStart);
+        var qemu = record.Uuid == uuid ? RunningProcess.Adopt(record.Qemu, record.QemuStart) : null;
+        if (qemu is null)
+        {
+            virtiofsd?.Handle.Kill();
+            virtiofsd?.Dispose();
+            return null;
+        }
+
+        return new MachineProcesses(qemu, virtiofsd);
+    }
+
+    public void Kill()
+    {
+        Qemu.Handle.Kill();
+        Virtiofsd?.Handle.Kill();
+    }
+
+    /// <summary>The one that hangs: virtiofsd when it stands still, else QEMU.</summary>
+    public (string Program, int Pid) Hanging() =>
+        !Qemu.StandsStill() && Virtiofsd is { Ended.IsCompleted: false } v && v.StandsStill() ? ("virtiofsd", v.Pid) : ("QEMU", Qemu.Pid);
+
+    public void Dispose()
+    {
+        Qemu.Dispose();
+        Virtiofsd?.Dispose();
+    }
+
+    private static Socket Listen(string path)
+    {
+        File.Delete(path);
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(path));
+        socket.Listen(4);
+        return socket;
+    }
+
+    private void Record(HostPlaces places, Guid uuid)
+    {
+        var record = new ProcessRecord(Qemu.Pid, Qemu.StartTime, Virtiofsd?.Pid ?? 0, Virtiofsd?.StartTime ?? 0, uuid);
+        File.WriteAllBytes(places.ProcessRecord + ".new", JsonSerializer.SerializeToUtf8Bytes(record, QemuJson.Default.ProcessRecord));
+        File.Move(places.ProcessRecord + ".new", places.ProcessRecord, overwrite: true);
+    }
+
+    private async Task EndTogetherAsync()
+    {
+        await Qemu.Ended.ConfigureAwait(false);
+        if (Virtiofsd is not null)
+        {
+            // It ends by itself when its connection closes; one that does not would keep the volume.
+            if (await Task.WhenAny(Virtiofsd.Ended, Task.Delay(Grace)).ConfigureAwait(false) != Virtiofsd.Ended)
+            {
+                Virtiofsd.Handle.Kill();
+            }
+
+            await Virtiofsd.Ended.ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using Safes.Linux;
+
+namespace Safes.Qemu;
+
+/// <summary>A process of a virtual machine, a child or an adopted one. Named by number and start time, held by descriptor.</summary>
+internal sealed class RunningProcess : IDisposable
+{
+    private RunningProcess(PidFd handle, ulong startTime, Task ended)
+    {
+        Handle = handle;
+        StartTime = startTime;
+        Ended = ended;
+    }
+
+    public PidFd Handle { get; }
+
+    public int Pid => Handle.Pid;
+
+    /// <summary>In clock ticks since boot, as the kernel says in /proc/PID/stat.</summary>
+    public ulong StartTime { get; }
+
+    public Task Ended { get; }
+
+    public static RunningProcess Of(Child child) => new(child.PidFd, StartTimeOf(child.Pid) ?? 0, child.Exited);
+
+    /// <summary>Null unless the very process still runs.</summary>
+    public static RunningProcess? Adopt(int pid, ulong startTime)
+    {
+        if (pid <= 0 || PidFd.Open(pid) is not { } handle)
+        {
+            return null;
+        }
+
+        // Looked at after the descriptor was taken: from here on the number cannot come to mean another process.
+        if (StartTimeOf(pid) != startTime || handle.WaitForEnd(TimeSpan.Zero))
+        {
+            handle.Dispose();
+            return null;
+        }
+
+        return new RunningProcess(handle, startTime, Background.Run(() => handle.WaitForEnd(TimeSpan.FromDays(10_000))));
+    }
+
+    /// <summary>True when the kernel has it stopped or waiting for a device: then it is what hangs.</summary>
+    public bool StandsStill() => Fields(Pid) is [var state, ..] && state is "D" or "T" or "t";
+
+    public void Dispose() => Handle.Dispose();
+
+    private static ulong? StartTimeOf(int pid) =>
+        Fields(pid) is { Length: > 19 } f && ulong.TryParse(f[19], NumberStyles.None, CultureInfo.InvariantCulture, out ulong ticks) ? ticks : null;
+
+    /// <summary>The fields of /proc/PID/stat from the state on; the name before it may contain anything.</summary>
+    private static string[] Fields(int pid)
+    {
+        try
+        {
+            string stat = File.ReadAllText($"/proc/{pid}/stat");
+            return stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (IOException)
+        {
+            return [];
+        }
+    }
+}
