@@ -170,7 +170,15 @@ public sealed class VirtualMachine : IAsyncDisposable
         }
 
         var digest = Background.Run(() => StateRecord.DigestOf(Places.State, length));
-        await NamedAsync(FlushAsync(), "write-back", start.Limits.Flush).ConfigureAwait(false);
+        try
+        {
+            await FlushAsync().WaitAsync(start.Limits.Flush).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            throw new HungException("the volume", 0, "write-back", start.Limits.Flush);
+        }
+
         await QuitAsync().ConfigureAwait(false);
         var record = new StateRecord
         {
@@ -279,7 +287,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     private async Task MigrateAsync(string verb, Microsoft.Win32.SafeHandles.SafeFileHandle state, TimeSpan limit)
     {
         var capabilities = new JsonArray(
-            [.. new[] { "events", "x-ignore-shared" }.Select(c => (JsonNode)new JsonObject { ["capability"] = c, ["state"] = true })]);
+            new JsonObject { ["capability"] = "events", ["state"] = true }, new JsonObject { ["capability"] = "x-ignore-shared", ["state"] = true });
         await qmp.CallAsync("migrate-set-capabilities", new JsonObject { ["capabilities"] = capabilities }, start.Limits.Command).ConfigureAwait(false);
         await qmp.CallAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 1L << 44 }, start.Limits.Command).ConfigureAwait(false);
         await qmp.CallAsync("getfd", new JsonObject { ["fdname"] = "state" }, start.Limits.Command, state).ConfigureAwait(false);

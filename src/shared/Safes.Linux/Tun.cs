@@ -16,6 +16,13 @@ public static partial class Tun
     /// <summary>Makes a tap in the pinned network namespace; it vanishes when the last descriptor of it is closed.</summary>
     public static SafeFileHandle OpenTap(string network, string name) => Sched.InNetwork(network, () => OpenTap(name));
 
+    /// <summary>Makes a tap in a network namespace of its own that nothing else is in and that ends with it.</summary>
+    public static SafeFileHandle OpenLoneTap(string name) => Sched.InOwnThread(() =>
+    {
+        Sched.Unshare(Sched.NewNetwork);
+        return OpenTap(name);
+    });
+
     private static unsafe SafeFileHandle OpenTap(string name)
     {
         Span<byte> request = stackalloc byte[40];

@@ -36,6 +36,9 @@ public static partial class Unistd
     /// <summary>Whether a descriptor is a terminal.</summary>
     public static bool IsTerminal(SafeHandle fd) => NativeIsatty(fd) == 1;
 
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long NativeLseek(SafeHandle fd, long offset, int whence);
+
     /// <summary>The effective user id of this process; 0 is root.</summary>
     public static uint EffectiveUser => NativeGetEuid();
 
@@ -69,6 +72,21 @@ public static partial class Unistd
                 buffer = buffer[(int)LinuxException.Check(n, "write")..];
             }
         }
+    }
+
+    /// <summary>Where the next read or write of an open file happens; shared with whom the descriptor was handed to.</summary>
+    public static long Position(SafeHandle fd) => Seek(fd, 0, 1) ?? throw new LinuxException("lseek", "SEEK_CUR", Errno.Io);
+
+    /// <summary>The next stretch of a file, from <paramref name="offset"/> on, that is no hole; null when only holes follow.</summary>
+    public static (long Start, long End)? NextData(SafeHandle fd, long offset) =>
+        Seek(fd, offset, 3) is { } start ? (start, Seek(fd, start, 4) ?? start) : null;
+
+    private static long? Seek(SafeHandle fd, long offset, int whence)
+    {
+        const int noSuchData = 6;
+        long at = NativeLseek(fd, offset, whence);
+        return at >= 0 ? at
+            : Marshal.GetLastPInvokeError() == noSuchData ? null : throw new LinuxException("lseek", $"{whence}", Marshal.GetLastPInvokeError());
     }
 
     public static void Chown(string path, uint user, uint group) => LinuxException.Check(NativeChown(path, user, group), "chown", path);

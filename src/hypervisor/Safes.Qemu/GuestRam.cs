@@ -1,0 +1,27 @@
+using Safes.Linux;
+
+namespace Safes.Qemu;
+
+/// <summary>A machine's RAM file: always allocated in full. A hole in it on a full disk would kill QEMU by SIGBUS.</summary>
+public static class GuestRam
+{
+    /// <summary>A copy of the bundle's RAM. Blocks.</summary>
+    public static void Clone(Bundle bundle, HostPlaces places)
+    {
+        FileCopy.Run(bundle.PathOf(Bundle.Ram), places.Ram, 0x180);
+        Allocate(places, bundle.Manifest.MemoryBytes);
+    }
+
+    /// <summary>Memory of zeros, as a machine that is switched on has it.</summary>
+    public static void Empty(HostPlaces places, long bytes)
+    {
+        File.Delete(places.Ram);
+        Allocate(places, bytes);
+    }
+
+    private static void Allocate(HostPlaces places, long bytes)
+    {
+        using var fd = Fcntl.Open(places.Ram, Fcntl.ReadWrite | Fcntl.Create | Fcntl.NoFollow);
+        Fcntl.Allocate(fd, 0, bytes, places.Ram);
+    }
+}
