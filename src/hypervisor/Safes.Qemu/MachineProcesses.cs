@@ -117,10 +117,13 @@ internal sealed class MachineProcesses : IDisposable
 
     private static Socket Listen(string path)
     {
-        File.Delete(path);
+        // .NET deletes the name it bound when the socket is disposed of, but this one is to outlive us: so it gets another name.
+        string temporary = path + ".new";
+        File.Delete(temporary);
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        socket.Bind(new UnixDomainSocketEndPoint(path));
+        socket.Bind(new UnixDomainSocketEndPoint(temporary));
         socket.Listen(4);
+        File.Move(temporary, path, overwrite: true);
         return socket;
     }
 

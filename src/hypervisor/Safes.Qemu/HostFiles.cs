@@ -1,0 +1,44 @@
+using Safes.Linux;
+
+namespace Safes.Qemu;
+
+/// <summary>A machine's files, made with all the room they will ever need, and given to its user.</summary>
+public static class HostFiles
+{
+    /// <summary>Files of a clone that goes on from the bundle's state: an overlay over its disk, a copy of its RAM.</summary>
+    /// <exception cref="LinuxException">ENOSPC.</exception>
+    public static async Task CloneAsync(Tools tools, Bundle bundle, HostHardware hardware, HostPlaces places, long diskBytes)
+    {
+        MakeHome(hardware, places);
+        await Task.WhenAll(
+            DiskImage.CreateOverlayAsync(tools, places.Disk, bundle.PathOf(Bundle.Disk), diskBytes),
+            Background.Run(() => GuestRam.Clone(bundle, places))).ConfigureAwait(false);
+        Give(hardware, places);
+    }
+
+    /// <summary>Files of a machine that boots: an overlay, empty RAM.</summary>
+    /// <exception cref="LinuxException">ENOSPC.</exception>
+    public static async Task CreateAsync(Tools tools, string imageDisk, HostHardware hardware, HostPlaces places, long diskBytes)
+    {
+        MakeHome(hardware, places);
+        await DiskImage.CreateOverlayAsync(tools, places.Disk, imageDisk, diskBytes).ConfigureAwait(false);
+        await Background.Run(() => GuestRam.Empty(places, hardware.MemoryBytes)).ConfigureAwait(false);
+        Give(hardware, places);
+    }
+
+    private static void MakeHome(HostHardware hardware, HostPlaces places)
+    {
+        Directory.CreateDirectory(places.Home, (UnixFileMode)0x1c0);
+        Unistd.Chown(places.Home, hardware.User, hardware.User);
+        Directory.CreateDirectory(places.Run, (UnixFileMode)0x1c0);
+    }
+
+    private static void Give(HostHardware hardware, HostPlaces places)
+    {
+        foreach (string file in (string[])[places.Ram, places.Disk])
+        {
+            Unistd.Chown(file, hardware.User, hardware.User);
+            File.SetUnixFileMode(file, (UnixFileMode)0x180);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace Safes.Vm.Tests;
+
+/// <summary>What must not grow from one cycle to the next: processes, descriptors, loop devices, namespaces.</summary>
+internal sealed record Census(int Processes, int Descriptors, int Loops, int Namespaces)
+{
+    /// <param name="place">Processes are ours when their command line, working directory or user says so.</param>
+    public static Census Take(string place, uint user)
+    {
+        var ours = Directory.GetDirectories("/proc").Where(p => int.TryParse(Path.GetFileName(p), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) &&
+            pid != Environment.ProcessId && IsOurs(p, place, user)).ToArray();
+        return new Census(
+            ours.Length,
+            Directory.GetFileSystemEntries("/proc/self/fd").Length,
+            Directory.GetDirectories("/sys/block", "loop*").Count(l => Read($"{l}/loop/backing_file").StartsWith(place, StringComparison.Ordinal)),
+            ours.SelectMany(p => new[] { "mnt", "net", "pid" }.Select(n => new FileInfo($"{p}/ns/{n}").LinkTarget)).Distinct().Count());
+    }
+
+    private static bool IsOurs(string process, string place, uint user) =>
+        Read($"{process}/cmdline").Contains(place, StringComparison.Ordinal) || Read($"{process}/status").Contains($"\nUid:\t{user}\t", StringComparison.Ordinal);
+
+    private static string Read(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}
