@@ -7,7 +7,7 @@ internal static class HeaderNumbers
     [
         "stdio.h", "stddef.h", "errno.h", "fcntl.h", "signal.h", "spawn.h", "sched.h", "termios.h", "time.h", "unistd.h", "poll.h", "stdlib.h", "net/if.h",
         "sys/ioctl.h", "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h", "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h",
-        "sys/wait.h", "sys/timerfd.h", "linux/openat2.h", "linux/if_tun.h", "linux/seccomp.h", "linux/filter.h", "linux/fscrypt.h", "linux/fs.h", "linux/loop.h", "linux/keyctl.h",
+        "sys/wait.h", "sys/timerfd.h", "sys/timex.h", "linux/openat2.h", "linux/if_tun.h", "linux/seccomp.h", "linux/filter.h", "linux/fscrypt.h", "linux/fs.h", "linux/loop.h", "linux/keyctl.h",
         "linux/magic.h", "linux/reboot.h", "linux/falloc.h", "linux/vm_sockets.h",
     ];
 
@@ -70,6 +70,7 @@ internal static class HeaderNumbers
         ("Stat.BasicStats", "STATX_BASIC_STATS"), ("Stat.MountIdWanted", "STATX_MNT_ID"),
         ("Time.ClockRealtime", "CLOCK_REALTIME"),
         ("Wait.All", "P_ALL"), ("Wait.ByPid", "P_PID"), ("Wait.NoHang", "WNOHANG"), ("Wait.Exited", "WEXITED"), ("Wait.NoWait", "WNOWAIT"),
+        ("Timex.Length", "sizeof(struct timex)"), ("Timex.StatusAt", "offsetof(struct timex, status)"), ("Timex.Unsynchronised", "STA_UNSYNC"), ("Timex.ErrorState", "TIME_ERROR"),
         ("Tun.TunSetIff", "TUNSETIFF"), ("Tun.Tap", "IFF_TAP"), ("Tun.NoPacketInformation", "IFF_NO_PI"), ("Tun.VirtioHeader", "IFF_VNET_HDR"),
     ];
 

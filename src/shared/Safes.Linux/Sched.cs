@@ -28,6 +28,15 @@ public static partial class Sched
         return work();
     });
 
+    /// <summary>Runs <paramref name="work"/> in a thread with a mount namespace of its own, which ends with it: what is mounted there
+    /// nobody else ever sees, and it goes whatever happens. The work must not change threads.</summary>
+    public static T InPrivateMounts<T>(Func<T> work) => InOwnThread(() =>
+    {
+        Unshare(NewMount | SharedFileSystemState);
+        Mount.Attach("none", "/", null, Mount.Recursive | Mount.Private);
+        return work();
+    });
+
     /// <summary>Runs <paramref name="work"/> in a fresh thread and waits for it.</summary>
     internal static T InOwnThread<T>(Func<T> work)
     {

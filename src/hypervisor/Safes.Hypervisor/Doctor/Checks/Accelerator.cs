@@ -1,0 +1,26 @@
+namespace Safes.Hypervisor.Doctor.Checks;
+
+internal static class Accelerator
+{
+    private const string Name = "accelerator";
+
+    public static async Task<Finding> RunAsync(Server server, CancellationToken stop)
+    {
+        if (server.Tools is not { } tools)
+        {
+            return Suspending.ToolsMissing(Name, server);
+        }
+
+        var probe = await AcceleratorProbe.RunAsync(tools, server.Has("dev/kvm"), stop).ConfigureAwait(false);
+        return probe switch
+        {
+            { Accelerator: "kvm" } => Finding.Good(Name, $"KVM (booted a probe in {probe.Took.TotalSeconds:0.0} s)"),
+            { Accelerator: "tcg" } => Finding.Should(
+                Name, $"TCG, 10 to 30 times slower (booted a probe in {probe.Took.TotalSeconds:0.0} s); KVM: {probe.KvmProblem}",
+                "TCG isolates no guest from the server, as QEMU itself says: good for trying a safe, not for secrets",
+                "a server of your own with VT-x or AMD-V switched on in its firmware"),
+            _ => Finding.Must(
+                Name, $"no guest boots: {probe.Problem}", "hosts and gateway are virtual machines", $"try by hand: {tools.Qemu} -machine q35,accel=tcg -kernel {tools.Kernel}"),
+        };
+    }
+}

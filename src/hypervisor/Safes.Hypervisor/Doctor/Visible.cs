@@ -1,0 +1,2 @@
+[assembly: System.Runtime.CompilerServices.InternalsVisibleTo("Safes.Hypervisor.Tests")]
+[assembly: System.Runtime.CompilerServices.InternalsVisibleTo("Safes.Vm.Tests")]
