@@ -7,7 +7,7 @@ internal static class HeaderNumbers
     [
         "stdio.h", "stddef.h", "errno.h", "fcntl.h", "signal.h", "spawn.h", "sched.h", "termios.h", "time.h", "unistd.h", "poll.h", "stdlib.h", "net/if.h",
         "sys/ioctl.h", "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h", "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h",
-        "sys/wait.h", "sys/timerfd.h", "sys/timex.h", "linux/openat2.h", "linux/if_tun.h", "linux/seccomp.h", "linux/filter.h", "linux/fscrypt.h", "linux/fs.h", "linux/loop.h", "linux/keyctl.h",
+        "sys/wait.h", "sys/file.h", "sys/timerfd.h", "sys/timex.h", "linux/openat2.h", "linux/if_tun.h", "linux/seccomp.h", "linux/filter.h", "linux/fscrypt.h", "linux/fs.h", "linux/loop.h", "linux/keyctl.h",
         "linux/magic.h", "linux/reboot.h", "linux/falloc.h", "linux/vm_sockets.h",
     ];
 
@@ -29,7 +29,7 @@ internal static class HeaderNumbers
         ("Errno.ReadOnly", "EROFS"), ("Errno.NotSupported", "EOPNOTSUPP"), ("Errno.NoKey", "ENOKEY"), ("Errno.NoSyscall", "ENOSYS"),
         ("Errno.NoChild", "ECHILD"), ("Errno.NoProcess", "ESRCH"),
         ("Errno.NoDeviceOrAddress", "ENXIO"), ("Errno.NoDevice", "ENODEV"), ("Errno.NotDirectory", "ENOTDIR"), ("Errno.NoTerminalCall", "ENOTTY"),
-        ("Errno.TooManyLinks", "ELOOP"), ("Errno.NoData", "ENODATA"),
+        ("Errno.TooManyLinks", "ELOOP"), ("Errno.NoData", "ENODATA"), ("Errno.IsDirectory", "EISDIR"),
         ("Fcntl.ReadOnly", "O_RDONLY"), ("Fcntl.WriteOnly", "O_WRONLY"), ("Fcntl.ReadWrite", "O_RDWR"), ("Fcntl.Create", "O_CREAT"), ("Fcntl.Exclusive", "O_EXCL"),
         ("Fcntl.Truncate", "O_TRUNC"), ("Fcntl.Append", "O_APPEND"), ("Fcntl.NonBlock", "O_NONBLOCK"), ("Fcntl.Directory", "O_DIRECTORY"), ("Fcntl.NoFollow", "O_NOFOLLOW"),
         ("Fcntl.CloseOnExec", "O_CLOEXEC"), ("Fcntl.PathOnly", "O_PATH"), ("Fcntl.DuplicateCloseOnExec", "F_DUPFD_CLOEXEC"), ("Fcntl.SyscallOpenat2", "SYS_openat2"),
@@ -71,6 +71,7 @@ internal static class HeaderNumbers
         ("Time.ClockRealtime", "CLOCK_REALTIME"),
         ("Wait.All", "P_ALL"), ("Wait.ByPid", "P_PID"), ("Wait.NoHang", "WNOHANG"), ("Wait.Exited", "WEXITED"), ("Wait.NoWait", "WNOWAIT"),
         ("Timex.Length", "sizeof(struct timex)"), ("Timex.StatusAt", "offsetof(struct timex, status)"), ("Timex.Unsynchronised", "STA_UNSYNC"), ("Timex.ErrorState", "TIME_ERROR"),
+        ("SysFile.Exclusive", "LOCK_EX"), ("SysFile.NonBlocking", "LOCK_NB"), ("SysFile.Release", "LOCK_UN"),
         ("Tun.TunSetIff", "TUNSETIFF"), ("Tun.Tap", "IFF_TAP"), ("Tun.NoPacketInformation", "IFF_NO_PI"), ("Tun.VirtioHeader", "IFF_VNET_HDR"),
     ];
 

@@ -45,7 +45,7 @@ public sealed class Trying
     [
         string.Join('\n', File.ReadLines("/proc/self/mounts").Where(l => l.Contains("safes-doctor", StringComparison.Ordinal))),
         string.Join('\n', Directory.GetDirectories(Path.GetTempPath(), "safes-doctor-*")),
-        (await Tool.TryAsync("ip", ["link", "show", "dev", "br"])).Exit == 0 ? "bridge" : "",
+        (await Tool.TryAsync("ip", ["link", "show", "dev", "bridge0"])).Exit == 0 ? "bridge" : "",
         (await Tool.TryAsync("nft", ["list", "tables"])).Output.Contains("probe", StringComparison.Ordinal) ? "probe" : "",
         string.Join('\n', Loop.InUse().Where(n => File.Exists($"/sys/block/loop{n}/loop/backing_file") && File.ReadAllText($"/sys/block/loop{n}/loop/backing_file").Contains("safes-doctor", StringComparison.Ordinal))),
     ];

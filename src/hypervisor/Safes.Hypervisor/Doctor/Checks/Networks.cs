@@ -21,7 +21,7 @@ internal static class Networks
     {
         var made = await Tool.TryAsync(
             "unshare",
-            ["--net", "--mount", "--propagation", "private", "sh", "-ec", "ip link add br type bridge; ip link add v0 type veth peer name v1; ip tuntap add t0 mode tap"]).ConfigureAwait(false);
+            ["--net", "--mount", "--propagation", "private", "sh", "-ec", "ip link add name bridge0 type bridge; ip link add name v0 type veth peer name v1; ip tuntap add t0 mode tap"]).ConfigureAwait(false);
         stop.ThrowIfCancellationRequested();
         return made.Exit == 0
             ? Finding.Good("namespaces", "network and mount namespaces, bridge, veth, tap")
