@@ -10,18 +10,22 @@ internal static class Words
     public static string Line(Finding finding)
     {
         string sign = finding.Grade switch { Grade.Good => "✓", Grade.Note => "·", Grade.Should => "!", _ => "✗" };
+        string indent = "\n" + new string(' ', NameWidth + 5);
         var line = new StringBuilder($"  {sign} {finding.Name.PadRight(NameWidth)} {finding.What}");
-        if (finding.Why.Length > 0)
-        {
-            line.Append(": ").Append(finding.Why);
-        }
-
-        if (finding.Do.Length > 0)
-        {
-            line.Append(line.Length + finding.Do.Length + 5 <= LineWidth ? "     " : "\n" + new string(' ', NameWidth + 5)).Append(finding.Do);
-        }
-
+        int width = line.Length;
+        Append(finding.Why, ": ", ":" + indent);
+        Append(finding.Do, "     ", indent);
         return line.ToString();
+
+        void Append(string text, string beside, string below)
+        {
+            if (text.Length > 0)
+            {
+                bool fits = width + beside.Length + text.Length <= LineWidth;
+                line.Append(fits ? beside : below).Append(text);
+                width = fits ? width + beside.Length + text.Length : indent.Length + text.Length;
+            }
+        }
     }
 
     public static string Sum(IReadOnlyCollection<Finding> findings)

@@ -16,7 +16,7 @@ internal static class Accelerator
         {
             { Accelerator: "kvm" } => Finding.Good(Name, $"KVM (booted a probe in {probe.Took.TotalSeconds:0.0} s)"),
             { Accelerator: "tcg" } => Finding.Should(
-                Name, $"TCG, 10 to 30 times slower (booted a probe in {probe.Took.TotalSeconds:0.0} s); KVM: {probe.KvmProblem}",
+                Name, $"TCG (booted a probe in {probe.Took.TotalSeconds:0.0} s); KVM does not run a guest here, {probe.KvmProblem}",
                 "TCG isolates no guest from the server, as QEMU itself says: good for trying a safe, not for secrets",
                 "a server of your own with VT-x or AMD-V switched on in its firmware"),
             _ => Finding.Must(
