@@ -64,7 +64,7 @@ internal static class HeaderNumbers
         ("SignalNumbers.Hangup", "SIGHUP"), ("SignalNumbers.Interrupt", "SIGINT"), ("SignalNumbers.Kill", "SIGKILL"), ("SignalNumbers.Terminate", "SIGTERM"),
         ("SignalNumbers.Continue", "SIGCONT"), ("SignalNumbers.Stop", "SIGSTOP"),
         ("Spawn.SetSignalDefaults", "POSIX_SPAWN_SETSIGDEF"), ("Spawn.SetSignalMask", "POSIX_SPAWN_SETSIGMASK"), ("Spawn.SetSession", "POSIX_SPAWN_SETSID"),
-        ("Pty.NoControllingTerminal", "O_NOCTTY"),
+        ("Fcntl.NoControllingTerminal", "O_NOCTTY"),
         ("Termios.Echo", "ECHO"), ("Termios.EchoNewline", "ECHONL"), ("Termios.Now", "TCSANOW"), ("Termios.Flush", "TCSAFLUSH"),
         ("Stat.AtCurrent", "AT_FDCWD"), ("Stat.NoFollow", "AT_SYMLINK_NOFOLLOW"), ("Stat.EmptyPath", "AT_EMPTY_PATH"), ("Stat.DoNotSync", "AT_STATX_DONT_SYNC"),
         ("Stat.BasicStats", "STATX_BASIC_STATS"), ("Stat.MountIdWanted", "STATX_MNT_ID"),

@@ -6,7 +6,7 @@ namespace Safes.Linux;
 /// <summary>fcntl.h: open, openat2, descriptors, allocation and write-back of files.</summary>
 public static partial class Fcntl
 {
-    public const int ReadOnly = 0, WriteOnly = 1, ReadWrite = 2, Create = 0x40, Exclusive = 0x80, Truncate = 0x200, Append = 0x400,
+    public const int ReadOnly = 0, WriteOnly = 1, ReadWrite = 2, Create = 0x40, Exclusive = 0x80, NoControllingTerminal = 0x100, Truncate = 0x200, Append = 0x400,
         NonBlock = 0x800, Directory = 0x10000, NoFollow = 0x20000, CloseOnExec = 0x80000, PathOnly = 0x200000;
 
     private const int DuplicateCloseOnExec = 1030;

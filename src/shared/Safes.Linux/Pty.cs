@@ -7,8 +7,6 @@ namespace Safes.Linux;
 /// <summary>The pseudo-terminals of stdlib.h.</summary>
 public static partial class Pty
 {
-    private const int NoControllingTerminal = 0x100;
-
     [LibraryImport("libc", EntryPoint = "posix_openpt", SetLastError = true)]
     private static partial int NativePosixOpenpt(int flags);
 
@@ -22,7 +20,7 @@ public static partial class Pty
     public static unsafe (SafeFileHandle Master, string Terminal) Open()
     {
         var master = new SafeFileHandle(
-            LinuxException.Check(NativePosixOpenpt(Fcntl.ReadWrite | Fcntl.CloseOnExec | NoControllingTerminal), "posix_openpt"), true);
+            LinuxException.Check(NativePosixOpenpt(Fcntl.ReadWrite | Fcntl.CloseOnExec | Fcntl.NoControllingTerminal), "posix_openpt"), true);
         LinuxException.Check(NativeUnlockpt(master), "unlockpt");
         Span<byte> name = stackalloc byte[64];
         // SAFETY: the buffer is pinned for the call and its length is passed; the function returns its error.

@@ -4,6 +4,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Safes.Contracts;
+using Safes.Keys;
 
 namespace Safes.Client.Connection;
 
@@ -38,7 +39,7 @@ public sealed class PinnedTls(X509Certificate2 mine, ReadOnlyMemory<byte> server
                     {
                         seen = true;
                         return right = peer is X509Certificate2 certificate &&
-                            CryptographicOperations.FixedTimeEquals(Pin(certificate), serverPin.Span);
+                            CryptographicOperations.FixedTimeEquals(TlsIdentity.Pin(certificate), serverPin.Span);
                     },
                 },
                 time.Token).ConfigureAwait(false);
@@ -60,7 +61,4 @@ public sealed class PinnedTls(X509Certificate2 mine, ReadOnlyMemory<byte> server
             throw;
         }
     }
-
-    /// <summary>SHA-256 of a certificate's SubjectPublicKeyInfo.</summary>
-    public static byte[] Pin(X509Certificate2 certificate) => SHA256.HashData(certificate.PublicKey.ExportSubjectPublicKeyInfo());
 }

@@ -40,6 +40,9 @@ public sealed record Report(ReportKind Kind, string Name = "", string Detail = "
     /// <summary>How long the step took.</summary>
     public long Milliseconds { get; init; }
 
+    /// <summary>Only for people who asked for more (--verbose).</summary>
+    public bool Minor { get; init; }
+
     /// <summary>Of a failure, as in <see cref="FaultCodes"/>.</summary>
     public string Code { get; init; } = "";
 

@@ -1,0 +1,47 @@
+using Safes.Client.Profile;
+using Safes.Client.Reports;
+using Safes.Client.Tunnel;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Roster;
+using Safes.Secrets;
+
+namespace Safes.Client.Connection;
+
+/// <summary>The steps that every way to a server begins with.</summary>
+internal static class Reaching
+{
+    private static readonly TimeSpan TunnelLimit = TimeSpan.FromSeconds(30), HelloLimit = TimeSpan.FromSeconds(20);
+
+    internal static Task<DeviceTunnel> TunnelAsync(Steps steps, Places places, AddressFile address, SecretBuffer privateKey, CancellationToken stop)
+    {
+        var settings = SafeProfile.TunnelOf(address);
+        return steps.RunAsync(
+            "tunnel", $"the handshake with {address.Endpoint}", TunnelLimit,
+            () => new FaultException(FaultCodes.NoTunnel, ("endpoint", address.Endpoint), ("seconds", $"{TunnelLimit.TotalSeconds:0}")),
+            async time =>
+            {
+                var tunnel = await DeviceTunnel.EnsureAsync(settings, privateKey, () => WriteWgQuick(places, settings, privateKey), time).ConfigureAwait(false);
+                return (tunnel, tunnel.Ours ? "" : tunnel.How);
+            },
+            stop);
+    }
+
+    internal static Task<HelloReply> HelloAsync(Steps steps, Server server, string name, CancellationToken stop) =>
+        steps.RunAsync(
+            name, $"the server of '{server.Address.Name}'", HelloLimit,
+            () => new FaultException(FaultCodes.NoServer, ("why", "it did not answer in time")),
+            async time => (await server.HelloAsync(time).ConfigureAwait(false), ""),
+            stop);
+
+    /// <summary>For people who make the tunnel with another program: the file lies with what lives only until the next start.</summary>
+    private static string WriteWgQuick(Places places, TunnelSettings settings, SecretBuffer privateKey)
+    {
+        places.MakeRuntime();
+        string path = Path.Combine(places.Runtime, $"{settings.Interface}.conf");
+        using var text = WireGuardText.ForWgQuick(settings, privateKey);
+        using var bytes = text.Borrow();
+        PrivateFile.Write(path, bytes.Span);
+        return path;
+    }
+}

@@ -1,0 +1,138 @@
+using Google.Protobuf;
+using Safes.Client.Connection;
+using Safes.Client.Profile;
+using Safes.Client.Reports;
+using Safes.Client.Tunnel;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Keys;
+using Safes.Roster;
+using Safes.Secrets;
+
+namespace Safes.Client.Enrolment;
+
+/// <summary>
+/// A device joins a safe: the first owner's makes volume and key come to be, a later member's puts its own password in place of
+/// the seed of its id. No secret was handed over before, and none lies on the device afterwards that tests the password.
+/// </summary>
+public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuffer>> askPassword)
+{
+    private static readonly TimeSpan JoinLimit = TimeSpan.FromSeconds(60), ClaimLimit = TimeSpan.FromMinutes(10);
+
+    /// <returns>The profile, bound to the safe.</returns>
+    public async Task<SafeProfile> RunAsync(AddressFile address, CancellationToken stop)
+    {
+        if (profiles.Names.Contains(address.Name))
+        {
+            throw new FaultException(FaultCodes.AlreadyJoined, ("what", $"this device belongs to a safe named '{address.Name}' already"));
+        }
+
+        using var keys = profiles.OpenPending();
+        if (address.Device != keys.Device)
+        {
+            throw new FaultException(
+                FaultCodes.OtherSafe, ("what", "that address"), ("why", $"it was made for another device than the one whose id waits here ({keys.MemberName}, {keys.DeviceName})"));
+        }
+
+        var tunnel = await Reaching.TunnelAsync(steps, profiles.Places, address, keys.WireGuard, stop).ConfigureAwait(false);
+        try
+        {
+            using var server = new Server(address, keys);
+            var hello = await Reaching.HelloAsync(steps, server, "server is the pinned one", stop).ConfigureAwait(false);
+            var (roster, images) = hello switch
+            {
+                { State: State.Unclaimed } when address.Safe is null => await ClaimAsync(server, keys, stop).ConfigureAwait(false),
+                { State: State.Unclaimed } => throw new FaultException(FaultCodes.Unclaimed),
+                // The answer to an earlier join may have been lost on the way.
+                { Joined: true } => (await server.FetchRosterAsync(null, stop).ConfigureAwait(false), hello.Images.ToNames()),
+                _ when address.Safe is null => throw new FaultException(FaultCodes.AlreadyJoined, ("what", "this safe has its owner already")),
+                _ => await JoinAsync(server, keys, stop).ConfigureAwait(false),
+            };
+            if (roster.FindDevice(keys.Device) is not { Joined: true } device || !device.TlsPin.AsSpan().SequenceEqual(TlsIdentity.Pin(keys.Tls)))
+            {
+                throw new FaultException(FaultCodes.UnknownDevice);
+            }
+
+            keys.ForgetFirstSeed();
+            var bound = SafeProfile.Bind(profiles.Places, address, keys, roster, new Known(roster.Count, "", 0, images));
+            profiles.DropPending();
+            steps.Tell(new Report(ReportKind.Done, "images it will run", Images.Words(images)));
+            return bound;
+        }
+        finally
+        {
+            await tunnel.RemoveAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task<(SafeRoster Roster, Dictionary<string, string> Images)> ClaimAsync(Server server, DeviceKeys keys, CancellationToken stop)
+    {
+        using var password = await askPassword().ConfigureAwait(false);
+        var key = await server.GetOneTimeKeyAsync(stop).ConfigureAwait(false);
+        if (key.ServerShare.Length != 32)
+        {
+            throw new FaultException(FaultCodes.BadRequest, ("what", "it gave no share of the key"));
+        }
+
+        using var seed = KemKeyPair.NewSeed();
+        using var share = SecretBuffer.Random(32);
+        var address = server.Address;
+        var genesis = Genesis.Sign(keys.Signing, keys.Identity(seed), address.ServerPin, address.GatewayKey, address.Init, key.ServerShare.Span);
+        var roster = SafeRoster.Replay([genesis.Bytes]);
+        using var ck = Sealing.Hash(keys, password, roster.Safe);
+        var request = new ClaimRequest
+        {
+            OneTimeKey = key.PublicKey,
+            Sealed = Sealing.Seal(Purpose.Claim, roster.Safe, keys, address, key, genesis.Bytes.Span, ck, seed, share),
+            Genesis = ByteString.CopyFrom(genesis.Bytes.Span),
+        };
+        steps.Tell(new Report(ReportKind.Began, "volume and key") { WaitsFor = "the server to make the volume" });
+        await foreach (var progress in server.Calls.StreamAsync((c, o) => c.Claim(request, o), ClaimLimit, stop).ConfigureAwait(false))
+        {
+            ServerSteps.Tell(steps, progress.Step);
+        }
+
+        steps.Tell(new Report(ReportKind.Done, "you are its first owner", "the key was made just now, from both sides"));
+        var hello = await server.HelloAsync(stop).ConfigureAwait(false);
+        var shown = await server.FetchRosterAsync(null, stop).ConfigureAwait(false);
+        shown.CheckContinues(roster.Position);
+        return (shown, hello.Images.ToNames());
+    }
+
+    private async Task<(SafeRoster Roster, Dictionary<string, string> Images)> JoinAsync(Server server, DeviceKeys keys, CancellationToken stop)
+    {
+        var roster = await server.FetchRosterAsync(null, stop).ConfigureAwait(false);
+        if (roster.FindDevice(keys.Device) is null)
+        {
+            throw new FaultException(FaultCodes.UnknownDevice);
+        }
+
+        steps.Tell(new Report(ReportKind.Done, "members", $"{Membership.Words(roster)}, as in your address"));
+        using var password = await askPassword().ConfigureAwait(false);
+        using var ck = Sealing.Hash(keys, password, roster.Safe);
+        using var fresh = KemKeyPair.NewSeed();
+        var key = await server.GetOneTimeKeyAsync(stop).ConfigureAwait(false);
+        if (!key.Head.Span.SequenceEqual(roster.Head.Span))
+        {
+            throw new FaultException(FaultCodes.Moved);
+        }
+
+        var entry = Rekey.Sign(roster, keys.Device, keys.Signing, KemKeyPair.PublicKey(fresh));
+        var resulting = roster.Extend(entry);
+        var request = new JoinRequest
+        {
+            OneTimeKey = key.PublicKey,
+            Sealed = Sealing.Seal(Purpose.Join, roster.Safe, keys, server.Address, key, entry.Bytes.Span, ck, keys.FirstSeed!, fresh),
+            Entry = ByteString.CopyFrom(entry.Bytes.Span),
+        };
+        steps.Tell(new Report(ReportKind.Began, "joined") { WaitsFor = "the server" });
+        var reply = await server.Calls.CallAsync((c, o) => c.JoinAsync(request, o), JoinLimit, stop).ConfigureAwait(false);
+        if (!reply.Head.Span.SequenceEqual(resulting.Head.Span))
+        {
+            throw new FaultException(FaultCodes.RosterForked, ("why", "its answer is about another list of members"));
+        }
+
+        steps.Tell(new Report(ReportKind.Done, "you joined", "from now on it opens with your own password"));
+        return (resulting, reply.Images.ToNames());
+    }
+}

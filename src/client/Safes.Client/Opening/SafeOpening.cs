@@ -1,0 +1,169 @@
+using System.Globalization;
+using Google.Protobuf;
+using Safes.Client.Connection;
+using Safes.Client.Enrolment;
+using Safes.Client.Profile;
+using Safes.Client.Reports;
+using Safes.Client.Tunnel;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Keys;
+using Safes.Linux;
+using Safes.Roster;
+using Safes.Secrets;
+
+namespace Safes.Client.Opening;
+
+/// <summary>
+/// Opens a safe: tunnel, server, roster; only when all of them are the ones this device knows is the password asked for, hashed,
+/// and its key sealed for this one request.
+/// </summary>
+public sealed class SafeOpening(SafeProfile profile, Steps steps, Func<Task<SecretBuffer>> askPassword)
+{
+    private const int MostMoves = 5;
+
+    private static readonly TimeSpan OpenLimit = TimeSpan.FromSeconds(150), RosterLimit = TimeSpan.FromSeconds(20);
+
+    /// <param name="connect">Makes the connection to the server, and the tunnel first where one is needed; tests have their own.</param>
+    public async Task<OpenedSafe> RunAsync(CancellationToken stop, Func<CancellationToken, Task<(Server, DeviceTunnel)>>? connect = null)
+    {
+        var (server, tunnel) = await (connect ?? ConnectAsync)(stop).ConfigureAwait(false);
+        try
+        {
+            await CheckAsync(server, stop).ConfigureAwait(false);
+            using var password = await askPassword().ConfigureAwait(false);
+            var begun = BootClock.Now;
+            steps.Tell(new Report(ReportKind.Began, "opened") { WaitsFor = "your password's hash" });
+            using var ck = await Task.Run(() => Sealing.Hash(profile.Keys, password, profile.Roster.Safe), stop).ConfigureAwait(false);
+            var hashed = BootClock.Now - begun;
+            for (int move = 1; ; move++)
+            {
+                try
+                {
+                    var opened = await OpenAsync(server, ck, stop).ConfigureAwait(false);
+                    TellOpened(opened, hashed, BootClock.Now - begun);
+                    return new OpenedSafe(server, tunnel, opened);
+                }
+                catch (FaultException e) when (e.Code == FaultCodes.Moved && move < MostMoves)
+                {
+                    // Somebody changed the members meanwhile: they are looked at again, the password is not asked again.
+                    await CheckRosterAsync(server, stop).ConfigureAwait(false);
+                }
+            }
+        }
+        catch
+        {
+            server.Dispose();
+            await tunnel.RemoveAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<(Server Server, DeviceTunnel Tunnel)> ConnectAsync(CancellationToken stop)
+    {
+        var tunnel = await Reaching.TunnelAsync(steps, profile.Places, profile.Address, profile.Keys.WireGuard, stop).ConfigureAwait(false);
+        return (new Server(profile.Address, profile.Keys), tunnel);
+    }
+
+    private async Task CheckAsync(Server server, CancellationToken stop)
+    {
+        var hello = await server.HelloAsync(stop).ConfigureAwait(false);
+        await CheckRosterAsync(server, stop).ConfigureAwait(false);
+        _ = profile.Device;
+        if (hello.State is State.Unclaimed or State.Closing or State.Faulted)
+        {
+            throw new FaultException(
+                hello.State switch { State.Unclaimed => FaultCodes.Unclaimed, State.Closing => FaultCodes.Closing, _ => FaultCodes.Faulted },
+                ("detail", hello.Detail), ("from", "server"));
+        }
+
+        if (!hello.Joined)
+        {
+            throw new FaultException(FaultCodes.NotJoined);
+        }
+
+        if (hello.SecondsToWait > 0)
+        {
+            throw new FaultException(FaultCodes.TooManyTries, ("seconds", $"{hello.SecondsToWait}"));
+        }
+
+        TellImages(hello.Images.ToNames());
+    }
+
+    private Task<SafeRoster> CheckRosterAsync(Server server, CancellationToken stop) => steps.RunAsync(
+        "server and members are the ones you know", $"the server of '{profile.Name}'", RosterLimit,
+        () => new FaultException(FaultCodes.NoServer, ("why", "it did not answer in time")),
+        async time =>
+        {
+            var before = profile.Roster;
+            var since = DateTimeOffset.FromUnixTimeSeconds(profile.Known.SeenUnix).ToLocalTime();
+            var roster = await server.FetchRosterAsync(before, time).ConfigureAwait(false);
+            var changes = Membership.Changes(before, roster);
+            profile.Remember(roster, profile.Known.Images);
+            string what = changes.Count == 0 ? "nothing changed since" : $"{string.Join("; ", changes)} since";
+            return (roster, $"{Membership.Words(roster)}, {what} {since.ToString("d MMM HH:mm", CultureInfo.InvariantCulture)}");
+        },
+        stop);
+
+    private async Task<Opened> OpenAsync(Server server, SecretBuffer ck, CancellationToken stop)
+    {
+        var key = await server.GetOneTimeKeyAsync(stop).ConfigureAwait(false);
+        if (!key.Head.Span.SequenceEqual(profile.Roster.Head.Span))
+        {
+            throw new FaultException(FaultCodes.Moved);
+        }
+
+        var request = new OpenRequest
+        {
+            OneTimeKey = key.PublicKey,
+            Sealed = Sealing.Seal(Purpose.Open, profile.Roster.Safe, profile.Keys, profile.Address, key, [], ck),
+            Head = key.Head,
+            Generation = key.Generation,
+        };
+        try
+        {
+            Opened? opened = null;
+            await foreach (var progress in server.Calls.StreamAsync((c, o) => c.Open(request, o), OpenLimit, stop).ConfigureAwait(false))
+            {
+                ServerSteps.Tell(steps, progress.Step);
+                opened = progress.Opened ?? opened;
+            }
+
+            return opened ?? throw new FaultException(FaultCodes.Internal, ("what", "it did not say that it is open"), ("from", "server"));
+        }
+        catch (FaultException e) when (e.Code == FaultCodes.WrongPassword)
+        {
+            var details = new Dictionary<string, string>(e.Details) { ["device"] = $"{profile.Keys.MemberName}-{profile.Keys.DeviceName}" };
+            if (key.TriesLeft > 0)
+            {
+                details.TryAdd("tries_left", $"{key.TriesLeft - 1}");
+            }
+
+            throw new FaultException(FaultCodes.WrongPassword, [.. details.Select(d => (d.Key, d.Value))]);
+        }
+    }
+
+    private void TellOpened(Opened opened, TimeSpan hashed, TimeSpan all)
+    {
+        string times = string.Create(CultureInfo.InvariantCulture, $"{all.TotalSeconds:0.0} s ({hashed.TotalSeconds:0.0} s of it your password's hash)");
+        steps.Tell(new Report(ReportKind.Done, opened.JoinedOpen ? "joined, it was open" : "opened", times));
+        steps.Tell(new Report(ReportKind.Done, "hosts", HostWords(opened.Hosts)));
+    }
+
+    private void TellImages(Dictionary<string, string> now)
+    {
+        var before = profile.Known.Images;
+        var changed = now.Where(i => before.TryGetValue(i.Key, out string? digest) && digest != i.Value).Select(i => i.Key).ToList();
+        if (changed.Count > 0)
+        {
+            steps.Tell(new Report(ReportKind.Notice, "images changed", $"{string.Join(", ", changed)}: not the ones this device was shown before"));
+        }
+
+        profile.Remember(profile.Roster, now);
+    }
+
+    /// <summary>desk, build running; web stopped.</summary>
+    private static string HostWords(Google.Protobuf.Collections.RepeatedField<Host> hosts) => hosts.Count == 0
+        ? "none yet: safe host add NAME"
+        : string.Join("; ", hosts.GroupBy(h => h.State).Select(g => $"{string.Join(", ", g.Select(h => h.Name))} {g.Key}"));
+}

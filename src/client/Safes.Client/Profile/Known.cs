@@ -1,0 +1,19 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Safes.Client.Profile;
+
+/// <summary>What a device remembers of the last time: where the roster stood, when that was, which images the safe runs.</summary>
+/// <param name="Head">Of the roster, in hexadecimal digits.</param>
+/// <param name="Images">SHA-256 by name, in hexadecimal digits.</param>
+public sealed record Known(int Entries, string Head, long SeenUnix, Dictionary<string, string> Images)
+{
+    public static Known Parse(ReadOnlySpan<byte> json) =>
+        JsonSerializer.Deserialize(json, KnownJson.Default.Known) ?? throw new JsonException("nothing is known");
+
+    public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, KnownJson.Default.Known);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(Known))]
+internal sealed partial class KnownJson : JsonSerializerContext;
