@@ -8,8 +8,6 @@ namespace Safes.Cli.Terminal;
 /// </summary>
 internal sealed class Interruption : IDisposable
 {
-    private const int MostMilliseconds = 800;
-
     private readonly CancellationTokenSource source = new();
     private readonly PosixSignalRegistration[] registrations;
     private Timer? limit;
@@ -29,6 +27,9 @@ internal sealed class Interruption : IDisposable
     /// <summary>The exit status: 128 + the signal's number; 0 while nothing interrupted.</summary>
     public int Exit { get; private set; }
 
+    /// <summary>How long what is under way may take to end.</summary>
+    public TimeSpan Patience { get; set; } = TimeSpan.FromMilliseconds(800);
+
     /// <summary>What puts the terminal back while it is not as it was found.</summary>
     public Action? Restore { get; set; }
 
@@ -37,7 +38,7 @@ internal sealed class Interruption : IDisposable
     {
         Exit = exit;
         Restore?.Invoke();
-        limit ??= new Timer(_ => Environment.Exit(exit), null, MostMilliseconds, Timeout.Infinite);
+        limit ??= new Timer(_ => Environment.Exit(exit), null, (int)Patience.TotalMilliseconds, Timeout.Infinite);
         source.Cancel();
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Safes.Cli.Explaining;
 using Safes.Client.Reports;
 
 namespace Safes.Cli.Terminal;
@@ -8,7 +9,7 @@ namespace Safes.Cli.Terminal;
 /// What a person sees: one line a step, times only above a second, and after three seconds of waiting for whom. Plain words
 /// where the output is not a terminal; with JSON the steps go into the one object that is printed at the end.
 /// </summary>
-internal sealed class Screen(TextWriter output, bool terminal, bool json, bool verbose) : IDisposable
+internal sealed class Screen(TextWriter output, TextWriter error, bool terminal, bool json, bool verbose) : IDisposable
 {
     private const int NameWidth = 16, TimesFrom = 1000, PatienceMilliseconds = 3000;
 
@@ -39,8 +40,13 @@ internal sealed class Screen(TextWriter output, bool terminal, bool json, bool v
                     waited = false;
                     patience = new Timer(_ => SayWhom(report), null, PatienceMilliseconds, Timeout.Infinite);
                     break;
+                case ReportKind.Done when report.Minor && !verbose:
+                    break;
                 case ReportKind.Done:
                     Line(terminal ? "  \u001b[32m✓\u001b[0m " : "ok ", report);
+                    break;
+                case ReportKind.Notice when report.Code.Length > 0:
+                    error.Write(Explain.Text(report.ToFault(), null, json: false));
                     break;
                 case ReportKind.Notice:
                     Line(terminal ? "  ! " : "note ", report);

@@ -4,9 +4,9 @@ using Safes.Contracts.V1;
 namespace Safes.Client.Connection;
 
 /// <summary>A server's progress as reports: its steps are details, its warnings are not.</summary>
-internal static class ServerSteps
+public static class ServerSteps
 {
-    internal static void Tell(Steps steps, Step? step, bool minor = true)
+    public static void Tell(Steps steps, Step? step, bool minor = true)
     {
         if (step is null)
         {

@@ -16,8 +16,24 @@ public static class PrivateFile
     /// <summary>Makes a directory of mode 0700 and all above it that are missing.</summary>
     public static void MakeDirectory(string path)
     {
-        Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
+        Make(path);
         Check(path);
+    }
+
+    // The system's own call gives the mode to the last directory alone.
+    private static void Make(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            return;
+        }
+
+        if (Path.GetDirectoryName(path) is { Length: > 0 } above)
+        {
+            Make(above);
+        }
+
+        Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
     }
 
     /// <exception cref="FaultException">unsafe-permissions: others may read or write it.</exception>

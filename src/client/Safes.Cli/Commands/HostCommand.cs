@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json.Nodes;
+using Grpc.Core;
+using Safes.Client.Connection;
+using Safes.Client.Reports;
+using Safes.Client.Session;
+using Safes.Contracts.V1;
+using SafeCalls = Safes.Contracts.V1.Safe.SafeClient;
+
+namespace Safes.Cli.Commands;
+
+internal static class HostCommand
+{
+    private static readonly TimeSpan AddLimit = TimeSpan.FromMinutes(15), StartLimit = TimeSpan.FromMinutes(10), StopLimit = TimeSpan.FromMinutes(3),
+        ConsoleLimit = TimeSpan.FromHours(24);
+
+    public static Command Create() => new Command("host", "Add, list, start, stop and remove virtual hosts.")
+    {
+        Add(), List(), Start(), Stop(), Remove(), Console(),
+    }.With("safe host add build");
+
+    private static Argument<string> Name() => new("NAME") { Description = "The host" };
+
+    private static Command Add()
+    {
+        var name = Name();
+        var image = new Option<string?>("--image") { Description = "Which image (default: the safe's first)", HelpName = "NAME" };
+        var cpus = new Option<uint?>("--cpus") { Description = "How many processors", HelpName = "N" };
+        var memory = new Option<string?>("--memory") { Description = "Such as 2G; the image's own size is there at once", HelpName = "SIZE" };
+        var disk = new Option<string?>("--disk") { Description = "Such as 20G", HelpName = "SIZE" };
+        return new Command("add", "Add a host.")
+        {
+            name, image, cpus, memory, disk,
+        }.With("safe host add build", "safe host add big --cpus 4 --memory 8G --disk 50G").Does(run =>
+        {
+            var request = new AddHostRequest
+            {
+                Name = run.Get(name)!, Image = run.Get(image) ?? "", Cpus = run.Get(cpus) ?? 0, MemoryBytes = Sizes.Parse(run.Get(memory)), DiskBytes = Sizes.Parse(run.Get(disk)),
+            };
+            return ProgressAsync(run, request.Name, (c, o) => c.AddHost(request, o), AddLimit);
+        });
+    }
+
+    private static Command List() => new Command("list", "List the hosts.").With("safe host list --json").Does(async run =>
+    {
+        using var profile = run.OpenProfile();
+        using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
+        var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
+        foreach (string line in HostLines.Text(status.Hosts).DefaultIfEmpty("  no hosts yet: safe host add NAME"))
+        {
+            run.Screen.Say(line);
+        }
+
+        run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["zone"] = held.Zone, ["hosts"] = HostLines.Json(status.Hosts) });
+    });
+
+    private static Command Start()
+    {
+        var name = Name();
+        var cold = new Option<bool>("--cold") { Description = "Boot it afresh; the memory it was suspended with is given up" };
+        return new Command("start", "Start a host.") { name, cold }.With("safe host start desk", "safe host start desk --cold").Does(run =>
+        {
+            var request = new StartHostRequest { Name = run.Get(name)!, Cold = run.Get(cold) };
+            return ProgressAsync(run, request.Name, (c, o) => c.StartHost(request, o), StartLimit);
+        });
+    }
+
+    private static Command Stop()
+    {
+        var name = Name();
+        return new Command("stop", "Shut a host down.") { name }.With("safe host stop build").Does(run =>
+        {
+            var request = new HostRequest { Name = run.Get(name)! };
+            return ProgressAsync(run, request.Name, (c, o) => c.StopHost(request, o), StopLimit);
+        });
+    }
+
+    private static Command Remove()
+    {
+        var name = Name();
+        var yes = new Option<bool>("--yes") { Description = "Do not ask" };
+        return new Command("remove", "Remove a host with its disk; the share stays.") { name, yes }.With("safe host remove build").Does(async run =>
+        {
+            var request = new HostRequest { Name = run.Get(name)! };
+            if (!run.Get(yes) && !await Terminal.Confirmation.AskAsync(run, $"Remove '{request.Name}' with its disk? [y/N] ").ConfigureAwait(false))
+            {
+                throw new Contracts.FaultException(Contracts.FaultCodes.NotConfirmed, ("what", "it was not confirmed"), ("hint", "--yes"));
+            }
+
+            await ProgressAsync(run, request.Name, (c, o) => c.RemoveHost(request, o), StopLimit, gone: true).ConfigureAwait(false);
+        });
+    }
+
+    private static Command Console()
+    {
+        var name = Name();
+        var follow = new Option<bool>("--follow") { Description = "Go on as more comes" };
+        var last = new Option<uint>("--last") { Description = "How many bytes from the end", HelpName = "N", DefaultValueFactory = _ => 16384 };
+        return new Command("console", "Show what a host printed on its console.") { name, follow, last }.With("safe host console desk --follow").Does(async run =>
+        {
+            using var profile = run.OpenProfile();
+            using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
+            var request = new ConsoleRequest { Name = run.Get(name)!, Follow = run.Get(follow), LastBytes = run.Get(last) };
+            var decoder = Encoding.UTF8.GetDecoder();
+            await foreach (var chunk in held.Server.Calls.StreamAsync((c, o) => c.ReadConsole(request, o), ConsoleLimit, run.Stop).ConfigureAwait(false))
+            {
+                char[] text = new char[chunk.Data.Length + 4];
+                int n = decoder.GetChars(chunk.Data.Span, text, flush: false);
+                // A host's console is the host's to write: what would move a terminal's cursor is shown, not obeyed.
+                await System.Console.Out.WriteAsync(Printable.Text(new string(text, 0, n).Replace("\r\n", "\n", StringComparison.Ordinal))).ConfigureAwait(false);
+            }
+        });
+    }
+
+    private static async Task ProgressAsync(
+        Invocation run, string name, Func<SafeCalls, CallOptions, AsyncServerStreamingCall<Progress>> call, TimeSpan limit, bool gone = false)
+    {
+        using var profile = run.OpenProfile();
+        using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
+        Host? host = null;
+        var begun = Linux.BootClock.Now;
+        run.Screen.Show(new Report(ReportKind.Began, name) { WaitsFor = "the server" });
+        await foreach (var progress in held.Server.Calls.StreamAsync(call, limit, run.Stop).ConfigureAwait(false))
+        {
+            host = progress.Host ?? host;
+            if (progress.Step is { } step)
+            {
+                ServerSteps.Tell(run.Steps, step);
+            }
+        }
+
+        string detail = gone ? "removed" : Printable.Line(host?.State ?? "done") + (host?.Note is { Length: > 0 } note ? $" ({Printable.Line(note)})" : "");
+        run.Screen.Show(new Report(ReportKind.Done, name, detail + (host?.State == "running" ? $", ssh {name}.{held.Zone}" : ""))
+        {
+            Milliseconds = (long)(Linux.BootClock.Now - begun).TotalMilliseconds,
+        });
+        await held.RefreshAsync(run.Stop).ConfigureAwait(false);
+        run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["host"] = host is null ? name : HostLines.Json([host])[0]!.DeepClone() });
+    }
+}

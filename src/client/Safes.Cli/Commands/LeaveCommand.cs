@@ -1,0 +1,47 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Safes.Client.Reports;
+using Safes.Client.Session;
+using Safes.Linux;
+
+namespace Safes.Cli.Commands;
+
+internal static class LeaveCommand
+{
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);
+
+    public static Command Create() => new Command("leave", "Leave a safe. The last one leaving closes it.").With("safe leave").Does(async run =>
+    {
+        using var profile = run.OpenProfile();
+        using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
+        using var process = PidFd.Open(int.Parse(held.Info["pid"], System.Globalization.CultureInfo.InvariantCulture));
+        var begun = BootClock.Now;
+        string how = "", by = "";
+        run.Screen.Show(new Report(ReportKind.Began, "leaving") { WaitsFor = "the server" });
+        await foreach (var report in held.Link.AskAsync(SessionWords.Leave, run.Stop).ConfigureAwait(false))
+        {
+            if (report.Kind is ReportKind.Value)
+            {
+                (how, by) = (report.Detail, Printable.Line(report.Details.GetValueOrDefault("held_by", "")));
+            }
+            else if (report.Kind is not ReportKind.Finished)
+            {
+                run.Screen.Show(report);
+            }
+        }
+
+        // What the session owned (tunnel, key, socket) is gone when its process is.
+        process?.WaitForEnd(EndLimit);
+        long took = (long)(BootClock.Now - begun).TotalMilliseconds;
+        if (how == "closed")
+        {
+            run.Screen.Show(new Report(ReportKind.Done, "closed", $"{Terminal.Screen.Seconds(took)}: nothing readable is left on the server"));
+        }
+        else
+        {
+            run.Screen.Show(new Report(ReportKind.Done, by.Length > 0 ? $"you left; {by} still hold{(by.Contains(',') ? "" : "s")} '{profile.Name}' open" : "you left"));
+        }
+
+        run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["closed"] = how == "closed", ["held_by"] = by, ["milliseconds"] = took });
+    });
+}

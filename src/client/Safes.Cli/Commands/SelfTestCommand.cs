@@ -1,0 +1,50 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json.Nodes;
+using Safes.Contracts;
+using Safes.Keys;
+using Safes.Secrets;
+
+namespace Safes.Cli.Commands;
+
+/// <summary>
+/// What must hold in the program as it was published: in invariant-globalization mode NFKC quietly returns its input, and a
+/// member could never open on another computer.
+/// </summary>
+internal static class SelfTestCommand
+{
+    private static readonly (string Typed, string Normal)[] Vectors =
+    [
+        ("\uFB01", "fi"), ("\u212B", "\u00C5"), ("e\u0301", "\u00E9"), ("\uFF41\uFF11", "a1"), ("\u1E9B\u0323", "\u1E69"), ("\u2460", "1"), ("plain", "plain"),
+    ];
+
+    public static Command Create() => new Command("selftest", "Test what passwords depend on.") { Hidden = true }.Does(run =>
+    {
+        foreach (var (typed, normal) in Vectors)
+        {
+            using var input = SecretBuffer.Take(Encoding.UTF8.GetBytes(typed));
+            using var output = Normalise(input);
+            using var bytes = output.Borrow();
+            if (!bytes.Span.SequenceEqual(Encoding.UTF8.GetBytes(normal)))
+            {
+                throw new FaultException(FaultCodes.NoUnicode);
+            }
+        }
+
+        run.Screen.Say($"NFKC: {Vectors.Length} of {Vectors.Length} vectors");
+        run.Screen.Result(new JsonObject { ["nfkc"] = Vectors.Length });
+        return Task.CompletedTask;
+    });
+
+    private static SecretBuffer Normalise(SecretBuffer input)
+    {
+        try
+        {
+            return PasswordText.Normalise(input);
+        }
+        catch (PasswordException)
+        {
+            throw new FaultException(FaultCodes.NoUnicode);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.Text;
+using Safes.Contracts;
+using Safes.Linux;
+
+namespace Safes.Cli.Terminal;
+
+/// <summary>Has a person compare a fingerprint; scripts give it, or say yes.</summary>
+internal static class Confirmation
+{
+    /// <exception cref="FaultException">not-confirmed.</exception>
+    public static async Task FingerprintAsync(Invocation run, string what, string actual, string? given, bool yes)
+    {
+        if (given is not null)
+        {
+            if (!string.Equals(Plain(given), Plain(actual), StringComparison.OrdinalIgnoreCase))
+            {
+                throw new FaultException(FaultCodes.NotConfirmed, ("what", $"the fingerprint is {actual}, not {given}"));
+            }
+
+            return;
+        }
+
+        if (yes)
+        {
+            run.Screen.Say($"{what}, fingerprint {actual}");
+            return;
+        }
+
+        if (!await AskAsync(run, $"{what}, fingerprint {actual}: is this what you were told? [y/N] ").ConfigureAwait(false))
+        {
+            throw new FaultException(FaultCodes.NotConfirmed);
+        }
+    }
+
+    /// <summary>A yes at the terminal; anything else is a no.</summary>
+    public static async Task<bool> AskAsync(Invocation run, string question)
+    {
+        try
+        {
+            using var tty = Fcntl.Open("/dev/tty", Fcntl.ReadWrite);
+            Unistd.Write(tty, Encoding.UTF8.GetBytes(Client.Reports.Printable.Line(question)));
+            var answer = Task.Run(() => ReadLine(tty));
+            return (await answer.WaitAsync(run.Stop).ConfigureAwait(false)).Trim().ToUpperInvariant() is "Y" or "YES";
+        }
+        catch (LinuxException)
+        {
+            throw new FaultException(
+                FaultCodes.NotConfirmed, ("what", "there is no terminal to ask at"), ("hint", "--fingerprint F, or --yes when it was compared already"));
+        }
+    }
+
+    private static string Plain(string fingerprint) => fingerprint.Replace("-", "", StringComparison.Ordinal).Trim();
+
+    private static string ReadLine(Microsoft.Win32.SafeHandles.SafeFileHandle tty)
+    {
+        Span<byte> line = stackalloc byte[256];
+        int n = Unistd.Read(tty, line);
+        return Encoding.UTF8.GetString(line[..n]);
+    }
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using Safes.Client.Connection;
+using Safes.Client.Profile;
+using Safes.Client.Reports;
+using Safes.Contracts;
+
+namespace Safes.Client.Session;
+
+/// <summary>A safe that this device holds open, as its commands use it: calls go to the server through the session's process.</summary>
+public sealed class HeldSafe : IDisposable
+{
+    private HeldSafe(SafeProfile profile, SessionLink link, Report info)
+    {
+        Profile = profile;
+        Link = link;
+        Info = info.Details;
+        Server = new Server(profile.Address, profile.Keys, link.RelayAsync);
+    }
+
+    public SafeProfile Profile { get; }
+
+    public SessionLink Link { get; }
+
+    /// <summary>zone, account, directory, pid, lease_seconds, tunnel.</summary>
+    public IReadOnlyDictionary<string, string> Info { get; }
+
+    public Server Server { get; }
+
+    public string Zone => Info.GetValueOrDefault("zone", Profile.Name);
+
+    /// <summary>Null when this device has no session.</summary>
+    public static async Task<HeldSafe?> FindAsync(SafeProfile profile, CancellationToken stop)
+    {
+        var link = new SessionLink(profile.SocketPath);
+        try
+        {
+            await foreach (var report in link.AskAsync(SessionWords.Info, stop).ConfigureAwait(false))
+            {
+                return new HeldSafe(profile, link, report);
+            }
+        }
+        catch (Exception e) when (e is FaultException { Code.Code: "no-session" } or IOException)
+        {
+            // It has just ended.
+        }
+
+        return null;
+    }
+
+    /// <exception cref="FaultException">no-session, with what became of the last one.</exception>
+    public static async Task<HeldSafe> GetAsync(SafeProfile profile, CancellationToken stop) =>
+        await FindAsync(profile, stop).ConfigureAwait(false) ?? throw new FaultException(FaultCodes.NoSession, ("last", LastWords(profile)));
+
+    /// <summary>How the last session ended, if it did so by itself.</summary>
+    public static SessionEnd? LastEnd(SafeProfile profile)
+    {
+        try
+        {
+            return File.Exists(profile.EndedPath) && JsonSerializer.Deserialize(PrivateFile.Read(profile.EndedPath), ReportJson.Default.Report) is { } report
+                ? EndWords.Parse(report) : null;
+        }
+        catch (Exception e) when (e is JsonException or IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Tells the session that hosts came or went.</summary>
+    public async Task RefreshAsync(CancellationToken stop)
+    {
+        await foreach (var _ in Link.AskAsync(SessionWords.Refresh, stop).ConfigureAwait(false)) { }
+    }
+
+    public void Dispose() => Server.Dispose();
+
+    private static string LastWords(SafeProfile profile) =>
+        LastEnd(profile) is { } end ? $"your session ended at {EndWords.Time(end)}: {EndWords.Cause(end)}" : "";
+}
