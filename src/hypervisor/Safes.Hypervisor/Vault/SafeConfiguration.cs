@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -9,6 +10,21 @@ namespace Safes.Hypervisor.Vaults;
 /// <summary>config.json of a safe: written by `safed init`, editable by the supplier while `safed` does not run. Unknown keys are refused.</summary>
 public sealed record SafeConfiguration
 {
+    public SafeConfiguration()
+    {
+    }
+
+    // Without a constructor to call, generated deserialisation puts 0 where a key is left out, not the default.
+    [JsonConstructor, SetsRequiredMembers]
+    internal SafeConfiguration(
+        string name, string endpoint, string volume, long volumeBytes, string network, int leaseSeconds = 90, int challengeSeconds = 25,
+        int boundSeconds = 120, int maxSessionSeconds = 24 * 60 * 60, bool rebootWhenFaulted = false)
+    {
+        (Name, Endpoint, Volume, VolumeBytes, Network) = (name, endpoint, volume, volumeBytes, network);
+        (LeaseSeconds, ChallengeSeconds, BoundSeconds, MaxSessionSeconds) = (leaseSeconds, challengeSeconds, boundSeconds, maxSessionSeconds);
+        RebootWhenFaulted = rebootWhenFaulted;
+    }
+
     /// <summary>The safe's name, also the zone of its hosts: a-z, 0-9 and dashes, at most 31.</summary>
     public required string Name { get; init; }
 
@@ -61,7 +77,8 @@ public sealed record SafeConfiguration
         Check(AddressFile.IsEndpoint(Endpoint), "endpoint: HOST:PORT");
         Check(Path.IsPathFullyQualified(Volume) && !Volume.Contains('\0', StringComparison.Ordinal), "volume: an absolute path");
         Check(VolumeBytes is >= 16L << 20 and <= 1L << 50 && VolumeBytes % 4096 == 0, "volume_bytes: at least 16 MiB, a multiple of 4096");
-        Check(IPNetwork.TryParse(Network, out var network) && network.PrefixLength == 20 && network.BaseAddress.GetAddressBytes() is [10, _, var y, 0] && y % 16 == 0,
+        Check(IPNetwork.TryParse(Network, out var network) && network.PrefixLength == 20 && network.BaseAddress.GetAddressBytes() is [10, _, var y, 0] && y % 16 == 0
+            && network.ToString() == Network,
             "network: 10.X.Y.0/20 with Y a multiple of 16");
         Check(LeaseSeconds is >= 2 and <= 3600, "lease_seconds: 2 to 3600");
         Check(ChallengeSeconds >= 1 && ChallengeSeconds * 2 <= LeaseSeconds, "challenge_seconds: at least 1, at most half of lease_seconds");
@@ -102,6 +119,7 @@ public sealed record SafeConfiguration
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, WriteIndented = true, RespectNullableAnnotations = true)]
+    ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, WriteIndented = true, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(SafeConfiguration))]
 internal sealed partial class SafeConfigurationJson : JsonSerializerContext;
