@@ -25,11 +25,14 @@ public static class BundleBuilder
     /// <param name="image">vmlinuz, initrd.img, disk.qcow2.</param>
     /// <param name="output">Replaced.</param>
     /// <param name="step">Told what begins.</param>
+    /// <param name="run">A directory for sockets, made and removed; beside the output unless given.</param>
     public static async Task<Bundle> BuildAsync(
-        Tools tools, string name, string image, string output, long memoryBytes, int cpus, Action<string>? step = null, Limits? limits = null)
+        Tools tools, string name, string image, string output, long memoryBytes, int cpus, Action<string>? step = null, Limits? limits = null,
+        string? run = null)
     {
         limits ??= new Limits();
-        string work = output + ".new", run = output + ".run", share = Path.Combine(run, "share");
+        run ??= output + ".run";
+        string work = output + ".new", share = Path.Combine(run, "share");
         Remove(work, run);
         Directory.CreateDirectory(work);
         Directory.CreateDirectory(share);

@@ -12,11 +12,11 @@ public static class GuestRam
         Allocate(places, bundle.Manifest.MemoryBytes);
     }
 
-    /// <summary>Memory of zeros, as a machine that is switched on has it.</summary>
+    /// <summary>Memory of zeros, as a machine that is switched on has it. Blocks it had stay its own, so that a full volume cannot keep it from booting.</summary>
     public static void Empty(HostPlaces places, long bytes)
     {
-        File.Delete(places.Ram);
-        Allocate(places, bytes);
+        using var fd = Fcntl.Open(places.Ram, Fcntl.ReadWrite | Fcntl.Create | Fcntl.NoFollow);
+        Fcntl.ZeroRange(fd, 0, bytes, places.Ram);
     }
 
     private static void Allocate(HostPlaces places, long bytes)

@@ -26,6 +26,15 @@ public static class HostFiles
         Give(hardware, places);
     }
 
+    /// <summary>Memory of zeros, for a boot; the room stays allocated.</summary>
+    /// <exception cref="LinuxException">ENOSPC.</exception>
+    public static void ClearRam(HostHardware hardware, HostPlaces places)
+    {
+        GuestRam.Empty(places, hardware.MemoryBytes);
+        Directory.CreateDirectory(places.Run, (UnixFileMode)0x1c0);
+        Give(hardware, places);
+    }
+
     private static void MakeHome(HostHardware hardware, HostPlaces places)
     {
         Directory.CreateDirectory(places.Home, (UnixFileMode)0x1c0);

@@ -70,7 +70,7 @@ internal sealed class MachineProcesses : IDisposable
     }
 
     /// <summary>Takes over the processes that are recorded; null when QEMU is not among the living, and then neither is its virtiofsd.</summary>
-    public static MachineProcesses? Adopt(HostPlaces places, Guid uuid)
+    public static MachineProcesses? Adopt(HostPlaces places, Guid? uuid)
     {
         ProcessRecord? record;
         try
@@ -88,7 +88,7 @@ internal sealed class MachineProcesses : IDisposable
         }
 
         var virtiofsd = RunningProcess.Adopt(record.Virtiofsd, record.VirtiofsdStart);
-        var qemu = record.Uuid == uuid ? RunningProcess.Adopt(record.Qemu, record.QemuStart) : null;
+        var qemu = uuid is null || record.Uuid == uuid ? RunningProcess.Adopt(record.Qemu, record.QemuStart) : null;
         if (qemu is null)
         {
             virtiofsd?.Handle.Kill();

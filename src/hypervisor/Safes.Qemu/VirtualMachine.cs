@@ -236,6 +236,27 @@ public sealed class VirtualMachine : IAsyncDisposable
         await NamedAsync(Ended, "kill", start.Limits.Quit).ConfigureAwait(false);
     }
 
+    /// <summary>Ends what runs of the machine with these files, by the record of its processes alone.</summary>
+    /// <exception cref="HungException">One of them cannot be ended.</exception>
+    public static async Task KillRecordedAsync(HostPlaces places, TimeSpan limit)
+    {
+        if (MachineProcesses.Adopt(places, uuid: null) is not { } processes)
+        {
+            return;
+        }
+
+        processes.Kill();
+        try
+        {
+            await processes.Ended.WaitAsync(limit).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            var (program, pid) = processes.Hanging();
+            throw new HungException(program, pid, "kill", limit);
+        }
+    }
+
     /// <summary>Lets go of the machine; it runs on.</summary>
     public async ValueTask DisposeAsync()
     {

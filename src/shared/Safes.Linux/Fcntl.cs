@@ -37,6 +37,9 @@ public static partial class Fcntl
     [LibraryImport("libc", EntryPoint = "posix_fallocate")]
     private static partial int NativeFallocate(SafeHandle fd, long offset, long length);
 
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int NativeZeroRange(SafeHandle fd, int mode, long offset, long length);
+
     [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
     private static partial int NativeSyncFileRange(SafeHandle fd, long offset, long length, uint flags);
 
@@ -81,6 +84,10 @@ public static partial class Fcntl
             throw new LinuxException("posix_fallocate", target, error);
         }
     }
+
+    /// <summary>Allocates a range and makes it read as zeros, giving up no block that it has (FALLOC_FL_ZERO_RANGE).</summary>
+    public static void ZeroRange(SafeHandle fd, long offset, long length, string target = "") =>
+        LinuxException.Check(NativeZeroRange(fd, 0x10, offset, length), "fallocate", target);
 
     /// <summary>Writes dirty pages of a range and waits for it, encrypting in the calling thread (fscrypt). Not durable by itself.</summary>
     public static void WriteBack(SafeHandle fd, long offset, long length) =>

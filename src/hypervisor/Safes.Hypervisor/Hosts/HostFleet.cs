@@ -1,72 +1,400 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using Safes.Contracts;
 using Safes.Linux;
+using Safes.Qemu;
+using Safes.Volumes;
 
 namespace Safes.Hypervisor.Hosts;
 
-/// <summary>The virtual hosts of an open safe. Made when the volume is mounted, disposed before it is locked: holds nothing on it in between calls.</summary>
+/// <summary>
+/// The virtual hosts of an open safe. Made when the volume is unlocked, disposed before it is locked; between calls it holds nothing
+/// that would keep the volume, apart from the hosts' own processes.
+/// </summary>
 public sealed class HostFleet : IAsyncDisposable
 {
-    public HostFleet(HostFleetOptions options) => Options = options;
+    private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(60), FollowPause = TimeSpan.FromMilliseconds(200);
+
+    private readonly ConcurrentDictionary<string, VirtualHost> hosts = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim adding = new(1);
+    private readonly PreparedImages images;
+    private readonly HostRoom room;
+    private readonly CancellationTokenSource closing = new();
+    private IReadOnlyList<MemberAccount> accounts = [];
+
+    public HostFleet(HostFleetOptions options)
+    {
+        Options = options;
+        images = new PreparedImages(options);
+        room = new HostRoom(options);
+    }
 
     public HostFleetOptions Options { get; }
 
-    /// <summary>Raised when a host's state changed by itself.</summary>
+    /// <summary>Raised when a host's state changed.</summary>
     public event Action<HostStatus>? Changed;
 
     /// <summary>QEMU and virtiofsd of every host that runs: what the guardian must be able to end.</summary>
-    public IReadOnlyList<PidFd> Processes => throw new NotImplementedException();
+    public IReadOnlyList<PidFd> Processes =>
+        [.. hosts.Values.Select(h => h.Machine).OfType<VirtualMachine>().SelectMany(m => m.Virtiofsd is { } v ? (PidFd[])[m.Qemu, v] : [m.Qemu])];
+
+    private VolumeDirectory Directory => Options.Volume.Below("hosts");
 
     /// <summary>All hosts, by name.</summary>
-    public IReadOnlyList<HostStatus> Status() => throw new NotImplementedException();
+    public IReadOnlyList<HostStatus> Status() => [.. hosts.Values.Select(h => h.Status()).OrderBy(s => s.Name, StringComparer.Ordinal)];
 
-    /// <summary>Reads the definitions, and takes over what runs already (after a restart of safed). First of all calls.</summary>
-    public Task LoadAsync() => throw new NotImplementedException();
+    /// <summary>Reads the definitions, and takes over what runs already (after a restart of safed). First of all calls; touches no port.</summary>
+    public async Task LoadAsync()
+    {
+        System.IO.Directory.CreateDirectory(Options.RunDirectory, (UnixFileMode)0x1c0);
+        foreach (var entry in Directory.List().Where(e => e.Kind == EntryKind.Directory))
+        {
+            if (HostDefinition.Read(Directory, entry.Name) is { } definition)
+            {
+                hosts[entry.Name] = Make(definition);
+            }
+            else if (HostName.IsValid(entry.Name) && !Directory.Exists($"{entry.Name}/{HostDefinition.FileName}"))
+            {
+                Directory.RemoveTree(entry.Name);       // making it was cut short, it never ran
+            }
+        }
+
+        await Task.WhenAll(hosts.Values.Select(h => h.AdoptAsync())).ConfigureAwait(false);
+    }
 
     /// <summary>
     /// Resumes, all at once, every host that was suspended, and boots those that were running when power went. Completes when each has
     /// its port let through or has failed. Never throws for a host.
     /// </summary>
-    public Task<IReadOnlyList<HostOutcome>> ResumeAllAsync(ulong generation, IProgress<HostStep>? progress = null) => throw new NotImplementedException();
+    public Task<IReadOnlyList<HostOutcome>> ResumeAllAsync(ulong generation, IProgress<HostStep>? progress = null) =>
+        AllAsync(hosts.Values.Where(h => h.Definition.Running), async host =>
+        {
+            try
+            {
+                var record = host.Machine is null ? StateRecord.Find(host.Places) : null;
+                if (record?.Generation > generation)
+                {
+                    // A state from the future: somebody put an older header, or another volume's files, in place.
+                    throw new StateMismatchException(StateProblem.Damaged, "generation", $"{record.Generation}", $"{generation}");
+                }
+
+                await (host.Machine is null && record is null
+                    ? host.BootAsync(accounts, new Steps(host.Definition.Name, progress))
+                    : host.ResumeAsync(accounts, new Steps(host.Definition.Name, progress))).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                var fault = HostFaults.From(e, host.Definition.Name);
+                host.Fail(fault);
+                throw fault;
+            }
+        });
 
     /// <summary>
-    /// Suspends, all at once, every host that runs; what cannot be by <paramref name="limit"/> is stopped hard. Cuts their ports first.
-    /// Afterwards no process of theirs is left. Never throws for a host.
+    /// Cuts their ports, then suspends, all at once, every host that runs; what cannot be by <paramref name="limit"/> is stopped hard.
+    /// From here on nothing is started any more. Never throws for a host.
     /// </summary>
-    public Task<IReadOnlyList<HostOutcome>> SuspendAllAsync(ulong generation, TimeSpan limit, IProgress<HostStep>? progress = null) =>
-        throw new NotImplementedException();
+    public async Task<IReadOnlyList<HostOutcome>> SuspendAllAsync(ulong generation, TimeSpan limit, IProgress<HostStep>? progress = null)
+    {
+        await closing.CancelAsync().ConfigureAwait(false);
+        VirtualHost[] all = [.. hosts.Values];
+        try
+        {
+            if (all.Length > 0)
+            {
+                await Options.Ports.CutAsync([.. all.Select(h => h.Definition.Number)]).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is IOException)
+        {
+            // The hosts are stopped in a moment; a network that does not answer must not keep the safe open.
+        }
+
+        return await AllAsync(all, async host =>
+        {
+            using (new Steps(host.Definition.Name, progress).Begin("suspend"))
+            {
+                try
+                {
+                    await host.SuspendAsync(generation, limit).ConfigureAwait(false);
+                }
+                catch (HungException e) when (e.Pid == Environment.ProcessId)
+                {
+                    await host.KillAsync().ConfigureAwait(false);
+                    throw;
+                }
+            }
+        }).ConfigureAwait(false);
+    }
 
     /// <summary>Writes dirty guest memory to the volume while the guests run on: when a lease falls silent, or the last member says leave.</summary>
-    public Task WriteBackAllAsync() => throw new NotImplementedException();
+    public Task WriteBackAllAsync() => Task.WhenAll(hosts.Values.Select(async host =>
+    {
+        if (host.Machine is { } machine)
+        {
+            try
+            {
+                await machine.WriteBackAsync().ConfigureAwait(false);
+            }
+            catch (IOException)
+            {
+                // Suspending will find out and say so.
+            }
+        }
+    }));
 
     /// <summary>Makes a host and starts it.</summary>
-    /// <exception cref="Safes.Contracts.FaultException">HostName, HostExists, HostMemory, HostDisk, ImageMissing, ImageDamaged, NoRoom, HostFailed.</exception>
-    public Task<HostStatus> AddAsync(HostRequest request, IProgress<HostStep>? progress = null) => throw new NotImplementedException();
+    /// <exception cref="FaultException">HostName, HostExists, HostMemory, HostDisk, ImageMissing, ImageDamaged, NoRoom, HostFailed, Closing, BadRequest.</exception>
+    public async Task<HostStatus> AddAsync(HostRequest request, IProgress<HostStep>? progress = null)
+    {
+        HostName.Check(request.Name);
+        var steps = new Steps(request.Name, progress);
+        VirtualHost host;
+        Bundle prepared;
+        using (await OneAtATimeAsync().ConfigureAwait(false))
+        {
+            if (hosts.ContainsKey(request.Name))
+            {
+                throw new FaultException(FaultCodes.HostExists, ("host", request.Name));
+            }
+
+            var (image, bundle) = images.Find(request.Image);
+            int cpus = request.Cpus == 0 ? bundle.Manifest.Cpus : request.Cpus;
+            long memory = request.MemoryBytes == 0 ? bundle.Manifest.MemoryBytes : request.MemoryBytes;
+            long disk = request.DiskBytes == 0 ? bundle.Manifest.DiskBytes : request.DiskBytes;
+            bool copied = Options.Volume.Exists($"images/{image}-{bundle.Digest[..12]}/{Bundle.ManifestFile}");
+            await room.CheckAsync(request.Name, cpus, memory, disk, bundle, copied, hosts.Values.Sum(h => h.Definition.MemoryBytes)).ConfigureAwait(false);
+            try
+            {
+                prepared = await images.PrepareAsync(image, bundle, cpus, memory, steps).ConfigureAwait(false);
+            }
+            catch (IOException e)
+            {
+                throw HostFaults.From(e, request.Name);
+            }
+
+            host = Make(new HostDefinition
+            {
+                Name = request.Name,
+                Number = FreeNumber(),
+                Image = Path.GetFileName(prepared.Directory),
+                Cpus = cpus,
+                MemoryBytes = memory,
+                DiskBytes = disk,
+                Uuid = Guid.NewGuid(),
+                MachineId = Guid.NewGuid(),
+                Running = true,
+                BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            });
+            closing.Token.ThrowIfCancellationRequested();
+            hosts[request.Name] = host;
+        }
+
+        try
+        {
+            await host.CreateAsync(prepared, accounts, steps, closing.Token).ConfigureAwait(false);
+            return host.Status();
+        }
+        catch (Exception e)
+        {
+            await host.KillAsync().ConfigureAwait(false);
+            await ForgetAsync(host).ConfigureAwait(false);
+            throw e is OperationCanceledException ? Closing() : HostFaults.From(e, request.Name);
+        }
+    }
 
     /// <summary>Starts a host that does not run. <paramref name="cold"/> gives a saved memory image up.</summary>
-    /// <exception cref="Safes.Contracts.FaultException">HostUnknown, HostRunning, ImageMismatch, ImageDamaged, HostFailed.</exception>
-    public Task<HostStatus> StartAsync(string name, bool cold, IProgress<HostStep>? progress = null) => throw new NotImplementedException();
+    /// <exception cref="FaultException">HostUnknown, HostRunning, ImageMismatch, ImageDamaged, HostFailed, Closing.</exception>
+    public async Task<HostStatus> StartAsync(string name, bool cold, IProgress<HostStep>? progress = null)
+    {
+        var host = Find(name);
+        if (host.Machine is not null)
+        {
+            throw new FaultException(FaultCodes.HostRunning, ("host", name));
+        }
 
-    /// <summary>Powers a host off.</summary>
-    /// <exception cref="Safes.Contracts.FaultException">HostUnknown, HostStopped.</exception>
-    public Task StopAsync(string name, IProgress<HostStep>? progress = null) => throw new NotImplementedException();
+        if (closing.IsCancellationRequested)
+        {
+            throw Closing();
+        }
+
+        try
+        {
+            var steps = new Steps(name, progress);
+            await (cold || StateRecord.Find(host.Places) is null ? host.BootAsync(accounts, steps) : host.ResumeAsync(accounts, steps)).ConfigureAwait(false);
+            return host.Status();
+        }
+        catch (Exception e)
+        {
+            var fault = HostFaults.From(e, name);
+            if (fault.Code != FaultCodes.ImageMismatch && fault.Code != FaultCodes.ImageDamaged)
+            {
+                await host.KillAsync().ConfigureAwait(false);
+            }
+
+            host.Fail(fault);
+            throw fault;
+        }
+    }
+
+    /// <summary>Powers a host off. One that is suspended gives its memory image up.</summary>
+    /// <exception cref="FaultException">HostUnknown, HostStopped.</exception>
+    public async Task StopAsync(string name, IProgress<HostStep>? progress = null)
+    {
+        var host = Find(name);
+        if (host.Machine is null)
+        {
+            throw new FaultException(FaultCodes.HostStopped, ("host", name));
+        }
+
+        using (new Steps(name, progress).Begin("stop"))
+        {
+            await host.PowerOffAsync(PowerOffLimit).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Ends a host and removes all of it. Team files stay.</summary>
-    /// <exception cref="Safes.Contracts.FaultException">HostUnknown.</exception>
-    public Task RemoveAsync(string name, IProgress<HostStep>? progress = null) => throw new NotImplementedException();
+    /// <exception cref="FaultException">HostUnknown.</exception>
+    public async Task RemoveAsync(string name, IProgress<HostStep>? progress = null)
+    {
+        var host = Find(name);
+        using (new Steps(name, progress).Begin("remove"))
+        {
+            await host.KillAsync().ConfigureAwait(false);
+            await ForgetAsync(host).ConfigureAwait(false);
+        }
+    }
 
-    /// <summary>The end of a host's console, and with <paramref name="follow"/> what comes then.</summary>
-    public IAsyncEnumerable<ReadOnlyMemory<byte>> ReadConsoleAsync(string name, int lastBytes, bool follow, CancellationToken stop) =>
-        throw new NotImplementedException();
+    /// <summary>The end of a host's console, and with <paramref name="follow"/> what comes then. Untrusted bytes.</summary>
+    /// <exception cref="FaultException">HostUnknown.</exception>
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadConsoleAsync(
+        string name, int lastBytes, bool follow, [EnumeratorCancellation] CancellationToken stop)
+    {
+        var host = Find(name);
+        string file = $"hosts/{host.Definition.Name}/console";
+        long at = Math.Max(0, (Options.Volume.Stat(file)?.Length ?? 0) - lastBytes);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, closing.Token);
+        byte[] buffer = new byte[16384];
+        while (!both.IsCancellationRequested)
+        {
+            int n = 0;
+            if (Options.Volume.Exists(file))
+            {
+                using var console = Options.Volume.OpenFile(file);
+                n = RandomAccess.Read(console, buffer, at);
+            }
+
+            if (n > 0)
+            {
+                at += n;
+                yield return buffer.AsMemory(0, n).ToArray();
+            }
+            else if (!follow)
+            {
+                yield break;
+            }
+            else
+            {
+                // Watching the file would keep the volume busy, so it is looked at from time to time.
+                await Task.Delay(FollowPause, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+    }
 
     /// <summary>Makes and removes accounts in the hosts that run; in the others when they are resumed or started. Complete, replaces.</summary>
-    public Task ApplyRosterAsync(IReadOnlyList<MemberAccount> accounts) => throw new NotImplementedException();
+    public async Task ApplyRosterAsync(IReadOnlyList<MemberAccount> members)
+    {
+        accounts = [.. members];
+        foreach (var account in accounts.Where(a => !HostName.IsAccount(a)))
+        {
+            throw new FaultException(FaultCodes.BadRequest, ("what", $"'{account.Name}' ({account.User}) cannot be an account"));
+        }
+
+        await AllAsync(hosts.Values.Where(h => h.Machine is not null), h => h.ApplyAccountsAsync(accounts)).ConfigureAwait(false);
+    }
+
+    /// <summary>Signs the running hosts' keys anew where that is over a day ago. To be called every few hours.</summary>
+    public Task RenewCertificatesAsync() => AllAsync(hosts.Values.Where(h => h.Machine is not null), h => h.RenewCertificateAsync());
 
     /// <summary>Ends every process of every host at once, whatever becomes of them.</summary>
-    public Task KillAllAsync() => throw new NotImplementedException();
-
-    /// <summary>Lets go of the hosts; they run on.</summary>
-    public ValueTask DisposeAsync()
+    public async Task KillAllAsync()
     {
-        Changed?.Invoke(null!);
-        throw new NotImplementedException();
+        await closing.CancelAsync().ConfigureAwait(false);
+        await AllAsync(hosts.Values, h => h.KillAsync()).ConfigureAwait(false);
+    }
+
+    /// <summary>Lets go of the hosts; what runs, runs on.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await closing.CancelAsync().ConfigureAwait(false);
+        foreach (var host in hosts.Values)
+        {
+            await host.DisposeAsync().ConfigureAwait(false);
+        }
+
+        closing.Dispose();
+    }
+
+    private static FaultException Closing() => new(FaultCodes.Closing);
+
+    private static async Task<IReadOnlyList<HostOutcome>> AllAsync(IEnumerable<VirtualHost> hosts, Func<VirtualHost, Task> work) =>
+        await Task.WhenAll(hosts.ToArray().Select(async host =>
+        {
+            var begin = BootClock.Now;
+            string name = host.Definition.Name;
+            try
+            {
+                await Task.Run(() => work(host)).ConfigureAwait(false);
+                return new HostOutcome(name, true, null, null, BootClock.Now - begin);
+            }
+            catch (Exception e)
+            {
+                var fault = HostFaults.From(e, name);
+                return new HostOutcome(name, false, fault, fault.Details.GetValueOrDefault("program"), BootClock.Now - begin);
+            }
+        })).ConfigureAwait(false);
+
+    private VirtualHost Make(HostDefinition definition) => new(Options, definition, h => Changed?.Invoke(h.Status()));
+
+    private VirtualHost Find(string name) =>
+        hosts.TryGetValue(name, out var host) ? host : throw new FaultException(FaultCodes.HostUnknown, ("host", name));
+
+    private int FreeNumber()
+    {
+        var taken = hosts.Values.Select(h => h.Definition.Number).ToHashSet();
+        return Enumerable.Range(10, 245).FirstOrDefault(n => !taken.Contains(n)) is var n and > 0
+            ? n
+            : throw new FaultException(FaultCodes.HostFailed, ("why", "245 hosts are the most a safe has addresses for"));
+    }
+
+    private async Task ForgetAsync(VirtualHost host)
+    {
+        hosts.TryRemove(host.Definition.Name, out _);
+        await host.DisposeAsync().ConfigureAwait(false);
+        await Background.Run(() => Directory.RemoveTree(host.Definition.Name)).ConfigureAwait(false);
+        if (System.IO.Directory.Exists(host.Places.Run))
+        {
+            System.IO.Directory.Delete(host.Places.Run, recursive: true);
+        }
+
+        await Options.Ports.ForgetAsync(host.Definition.Number).ConfigureAwait(false);
+    }
+
+    private async Task<IDisposable> OneAtATimeAsync()
+    {
+        try
+        {
+            await adding.WaitAsync(closing.Token).ConfigureAwait(false);
+            return new Release(adding);
+        }
+        catch (OperationCanceledException)
+        {
+            throw Closing();
+        }
+    }
+
+    private sealed class Release(SemaphoreSlim semaphore) : IDisposable
+    {
+        public void Dispose() => semaphore.Release();
     }
 }

@@ -1,4 +1,5 @@
 using Safes.Qemu;
+using Safes.Volumes;
 
 namespace Safes.Hypervisor.Hosts;
 
@@ -9,7 +10,10 @@ public sealed record HostFleetOptions
     public required string Zone { get; init; }
 
     /// <summary>The encrypted directory of the mounted volume.</summary>
-    public required string Volume { get; init; }
+    public required VolumeDirectory Volume { get; init; }
+
+    /// <summary>Signs the hosts' keys.</summary>
+    public required SshAuthority Authority { get; init; }
 
     /// <summary>A directory of root's for sockets and process records, `/run/safes/NAME/hosts`.</summary>
     public required string RunDirectory { get; init; }
@@ -32,6 +36,9 @@ public sealed record HostFleetOptions
 
     /// <summary>How long a host's port is held back for its clock.</summary>
     public TimeSpan ClockLimit { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Bytes a second that the volume takes of dirty guest memory; null: measured when it is first asked for.</summary>
+    public double? WriteBackRate { get; init; }
 
     public Limits Limits { get; init; } = new();
 }

@@ -1,0 +1,77 @@
+using System.Text;
+
+namespace Safes.Hypervisor.Hosts;
+
+/// <summary>
+/// What the agent is told to run in a host. Each can be repeated. All that is filled in was checked before: names, addresses, numbers,
+/// base64.
+/// </summary>
+internal static class GuestScripts
+{
+    /// <summary>The line that the kernel logs when a new generation id made it reseed. Before it, a clone's random numbers are another clone's.</summary>
+    private const string Reseeded = "dmesg | grep -q 'crng reseeded due to virtual machine fork'";
+
+    /// <summary>Tells a host who it is; prints its public host key.</summary>
+    /// <param name="clone">It goes on from a bundle's memory, so it has to reseed before it makes a key.</param>
+    public static string Identity(HostDefinition host, string mac, string address, string gateway, string zone, string userAuthority, string accounts,
+        bool clone) => $"""
+        set -e
+        name={host.Name} id={host.MachineId:n}
+        if [ "$(cat /etc/machine-id)" != $id ] || [ "$(cat /etc/hostname 2>/dev/null)" != $name ]; then
+            echo $name >/etc/hostname; hostname $name; echo $id >/etc/machine-id
+            printf '127.0.0.1 localhost\n127.0.1.1 %s.{zone} %s\n::1 localhost\n' $name $name >/etc/hosts
+            printf '[Match]\nName=eth0\n[Link]\nMACAddress={mac}\n[Network]\nAddress={address}/24\nGateway={gateway}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' >/etc/systemd/network/50-safe.network
+            sed -i 's/noauto,//' /etc/fstab
+            networkctl reload &
+        fi
+        (
+        {accounts}
+        ) >/dev/null 2>&1 & accounts=$!
+        mountpoint -q /safe || mount -t virtiofs -o nodev,nosuid safe /safe
+        echo '{userAuthority}' >/etc/ssh/user_ca.pub
+        {(clone ? $"n=0; until {Reseeded}; do n=$((n+1)); [ $n -lt 500 ]; sleep .02; done" : "")}
+        [ -s /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -C '' -f /etc/ssh/ssh_host_ed25519_key
+        wait $accounts
+        wait
+        cat /etc/ssh/ssh_host_ed25519_key.pub
+        """;
+
+    /// <summary>Gives the host its signed key and starts or reloads its sshd.</summary>
+    public static string Certificate(string certificate, bool first) => $"""
+        echo '{certificate}' >/etc/ssh/ssh_host_ed25519_key-cert.pub
+        {(first ? "systemctl --no-block restart systemd-journald; systemctl --no-block start ssh"
+            : "if [ -s /run/sshd.pid ]; then kill -HUP $(cat /run/sshd.pid); else systemctl --no-block start ssh; fi")}
+        """;
+
+    /// <summary>Exactly these members have accounts; those of others are shut, their files stay.</summary>
+    public static string Accounts(IEnumerable<MemberAccount> accounts)
+    {
+        var script = new StringBuilder("""
+            account() {
+                id -u $1 >/dev/null 2>&1 || useradd -M -u $2 -g team -s /bin/bash $1 || exit 1
+                [ -d /home/$1 ] || { cp -r /etc/skel /home/$1 && chown -R $1:team /home/$1 && chmod 750 /home/$1; } || exit 1
+                usermod -s /bin/bash -e '' $1 || exit 1
+                keep="$keep $1 "
+            }
+            keep=' '
+
+            """);
+        foreach (var account in accounts.Where(HostName.IsAccount))
+        {
+            script.Append(System.Globalization.CultureInfo.InvariantCulture, $"account {account.Name} {account.User}\n");
+        }
+
+        return script.Append("""
+            while IFS=: read -r name x uid rest; do
+                if [ $uid -ge 3001 ] && [ $uid -lt 4000 ]; then
+                    case "$keep" in
+                        *" $name "*) ;;
+                        *) usermod -s /usr/sbin/nologin -e 1 $name; pkill -KILL -u $uid; true ;;
+                    esac
+                fi
+            done </etc/passwd
+            """).ToString();
+    }
+
+    public const string GrowDisk = "resize2fs /dev/vda >/dev/null 2>&1";
+}

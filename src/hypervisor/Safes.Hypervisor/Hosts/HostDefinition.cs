@@ -1,0 +1,72 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Safes.Volumes;
+
+namespace Safes.Hypervisor.Hosts;
+
+/// <summary>host.json: what a host is. It is written when the host first runs, so a directory without it was never a host.</summary>
+internal sealed record HostDefinition
+{
+    public const string FileName = "host.json";
+
+    public required string Name { get; init; }
+
+    /// <summary>The last byte of its inside address; its MAC and user follow from it. For life.</summary>
+    public required int Number { get; init; }
+
+    /// <summary>The directory below images/ that its disk stands on.</summary>
+    public required string Image { get; init; }
+
+    public required int Cpus { get; init; }
+
+    public required long MemoryBytes { get; init; }
+
+    public required long DiskBytes { get; init; }
+
+    public required Guid Uuid { get; init; }
+
+    /// <summary>/etc/machine-id.</summary>
+    public required Guid MachineId { get; init; }
+
+    /// <summary>Whether it is to run while the safe is open.</summary>
+    public required bool Running { get; init; }
+
+    /// <summary>When it last booted, seconds since 1970; suspended time counts.</summary>
+    public required long BootedUnix { get; init; }
+
+    /// <summary>When its host key was last signed, seconds since 1970; 0: never, it has not been told who it is.</summary>
+    public long SignedUnix { get; init; }
+
+    /// <summary>Which accounts it was last given, see <see cref="AccountsMark"/>.</summary>
+    public string Accounts { get; init; } = "";
+
+    [JsonIgnore]
+    public uint User => 64200u + (uint)Number;
+
+    public static string AccountsMark(IReadOnlyList<MemberAccount> accounts) => Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ', accounts.OrderBy(a => a.User).Select(a => $"{a.User}:{a.Name}")))))[..16];
+
+    /// <summary>Null when the directory holds none, or one that makes no sense.</summary>
+    public static HostDefinition? Read(VolumeDirectory hosts, string name)
+    {
+        try
+        {
+            return hosts.ReadFile($"{name}/{FileName}", 16384) is { } text && JsonSerializer.Deserialize(text, HostsJson.Default.HostDefinition) is { } d &&
+                d.Name == name && HostName.IsValid(name) && d is { Number: >= 10 and <= 254, Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0 } ? d : null;
+        }
+        catch (Exception e) when (e is JsonException or VolumeException)
+        {
+            return null;
+        }
+    }
+
+    public void Write(VolumeDirectory hosts) => hosts.WriteFile($"{Name}/{FileName}", JsonSerializer.SerializeToUtf8Bytes(this, HostsJson.Default.HostDefinition));
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, WriteIndented = true,
+    RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(HostDefinition))]
+internal sealed partial class HostsJson : JsonSerializerContext;

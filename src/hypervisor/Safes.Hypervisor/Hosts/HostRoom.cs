@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Safes.Contracts;
+using Safes.Linux;
+using Safes.Qemu;
+using Safes.Volumes;
+
+namespace Safes.Hypervisor.Hosts;
+
+/// <summary>Whether a new host fits: the machine's memory, the volume's room, and what can be written back before the safe must be closed.</summary>
+internal sealed class HostRoom(HostFleetOptions options)
+{
+    private const long Sample = 48L << 20, Slack = 64L << 20, Smallest = 128L << 20, Largest = 1L << 40;
+
+    /// <summary>The part of the bound in which all dirty memory has to be on the disk; the rest is for everything else that closing does.</summary>
+    private const double Share = 0.5;
+
+    private double? rate = options.WriteBackRate;
+
+    /// <exception cref="FaultException">HostMemory, HostDisk, BadRequest.</exception>
+    /// <param name="others">Memory of the hosts there are.</param>
+    public async Task CheckAsync(string name, int cpus, long memory, long disk, Bundle bundle, bool copied, long others)
+    {
+        if (cpus < 1 || cpus > Environment.ProcessorCount)
+        {
+            throw new FaultException(FaultCodes.BadRequest, ("host", name), ("what", $"{cpus} CPUs; this server has {Environment.ProcessorCount}"));
+        }
+
+        long there = MemoryTotal() / 10 * 9 - others;
+        if (memory < Smallest || memory > Largest || memory % (1 << 20) != 0 || memory > there)
+        {
+            throw new FaultException(
+                FaultCodes.HostMemory, ("host", name), ("why", "memory"), ("wanted", Text(memory)), ("available", Text(Math.Max(0, there))));
+        }
+
+        if (disk < bundle.Manifest.DiskBytes || disk > Largest || disk % (1 << 20) != 0)
+        {
+            throw new FaultException(
+                FaultCodes.HostDisk, ("host", name), ("why", "size"), ("wanted", Text(disk)), ("least", Text(bundle.Manifest.DiskBytes)));
+        }
+
+        bool usual = bundle.Manifest.MemoryBytes == memory && bundle.Manifest.Cpus == cpus;
+        long image = copied ? 0 : Bundle.Files.Sum(f => Stat.Find(bundle.PathOf(f))?.AllocatedBytes ?? 0);
+        // The overlay's own tables are a thousandth of it; a bundle of another size has a disk and a RAM file of its own.
+        long needed = memory + disk + (disk / 512) + image + (usual ? 0 : memory + (Stat.Find(bundle.PathOf(Bundle.Disk))?.Length ?? 0)) + Slack;
+        long free = Statfs.Of(options.Volume.Path).Available;
+        if (needed > free)
+        {
+            throw new FaultException(FaultCodes.HostDisk, ("host", name), ("why", "room"), ("wanted", Text(needed)), ("available", Text(free)));
+        }
+
+        rate ??= await MeasureAsync().ConfigureAwait(false);
+        long savable = (long)(rate.Value * options.Bound.TotalSeconds * Share);
+        if (memory + others > savable)
+        {
+            throw new FaultException(
+                FaultCodes.HostMemory, ("host", name), ("why", "bound"), ("wanted", Text(memory)), ("available", Text(Math.Max(0, savable - others))),
+                ("rate", Text((long)rate.Value)), ("bound", Text((long)options.Bound.TotalSeconds)));
+        }
+    }
+
+    /// <summary>Bytes a second, encrypting as fast as the volume takes them.</summary>
+    private async Task<double> MeasureAsync()
+    {
+        const string File = "hosts/.rate";
+        byte[] block = new byte[1 << 20];
+        RandomNumberGenerator.Fill(block);
+        try
+        {
+            await Background.Run(() =>
+            {
+                using var file = options.Volume.OpenFile(File, write: true, create: true);
+                for (long at = 0; at < Sample; at += block.Length)
+                {
+                    RandomAccess.Write(file, block, at);
+                }
+            }).ConfigureAwait(false);
+            var begin = BootClock.Now;
+            await WriteBack.DurablyAsync(options.Volume.PathOf(File), 2).ConfigureAwait(false);
+            return Sample / Math.Max(0.001, (BootClock.Now - begin).TotalSeconds);
+        }
+        finally
+        {
+            options.Volume.RemoveFile(File);
+        }
+    }
+
+    private static long MemoryTotal() => long.Parse(
+        File.ReadLines("/proc/meminfo").First(l => l.StartsWith("MemTotal:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture) << 10;
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+}

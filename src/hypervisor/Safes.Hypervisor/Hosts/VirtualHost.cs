@@ -1,0 +1,435 @@
+using Safes.Contracts;
+using Safes.Linux;
+using Safes.Qemu;
+
+namespace Safes.Hypervisor.Hosts;
+
+/// <summary>
+/// One host: its definition, and its machine while it runs. One operation at a time. Between operations nothing is held on the volume.
+/// </summary>
+internal sealed class VirtualHost(HostFleetOptions options, HostDefinition definition, Action<VirtualHost> changed) : IAsyncDisposable
+{
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1), SignedFor = TimeSpan.FromDays(1), IdentityLimit = TimeSpan.FromSeconds(120);
+
+    private readonly SemaphoreSlim gate = new(1);
+    private CancellationTokenSource running = new();
+    private Task housekeeping = Task.CompletedTask;
+    private volatile VirtualMachine? machine;
+    private volatile bool expectedToEnd;
+
+    public HostDefinition Definition { get; private set; } = definition;
+
+    public HostState State { get; private set; }
+
+    public string Note { get; private set; } = "";
+
+    public VirtualMachine? Machine => machine;
+
+    public HostPlaces Places { get; } = new(
+        options.Volume.PathOf($"hosts/{definition.Name}"), Path.Combine(options.RunDirectory, definition.Name), options.Volume.PathOf("share"),
+        options.Volume.PathOf($"images/{definition.Image}"));
+
+    public HostHardware Hardware { get; } =
+        new(definition.Name, definition.Cpus, definition.MemoryBytes, options.Ports.Mac(definition.Number), definition.User, definition.Uuid);
+
+    public HostStatus Status() => new(
+        Definition.Name, State, Definition.Cpus, Definition.MemoryBytes, Definition.DiskBytes, options.Ports.Address(Definition.Number),
+        machine is null ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Max(0, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.BootedUnix)),
+        Note, Definition.Image, 0);
+
+    /// <summary>What its files say while nothing runs.</summary>
+    public void Look()
+    {
+        bool saved = false;
+        try
+        {
+            saved = StateRecord.Find(Places) is not null;
+        }
+        catch (StateMismatchException)
+        {
+            saved = true;       // it will be said when it is used
+        }
+
+        Become(saved ? HostState.Suspended : HostState.Stopped, "");
+    }
+
+    /// <summary>Takes over the machine that runs from before safed was restarted.</summary>
+    public Task AdoptAsync() => AloneAsync(async () =>
+    {
+        if (await VirtualMachine.AdoptAsync(Start()).ConfigureAwait(false) is { } found)
+        {
+            Attach(found);
+            Become(HostState.Running, "");
+            await ReserveAsync().ConfigureAwait(false);
+        }
+        else
+        {
+            Look();
+        }
+    });
+
+    /// <summary>Makes the files of a new host from a bundle and lets it run.</summary>
+    public Task CreateAsync(Bundle bundle, IReadOnlyList<MemberAccount> accounts, Steps steps, CancellationToken stop) => AloneAsync(async () =>
+    {
+        Become(HostState.Starting, "");
+        using (steps.Begin("create"))
+        {
+            await HostFiles.CloneAsync(options.Tools, bundle, Hardware, Places, Definition.DiskBytes).ConfigureAwait(false);
+        }
+
+        stop.ThrowIfCancellationRequested();
+        using (steps.Begin("resume"))
+        {
+            Attach(await VirtualMachine.LoadAsync(Start(), bundle).ConfigureAwait(false));
+            // From here on it is a host, and the bundle's state does not fit its memory any more.
+            Definition.Write(options.Volume.Below("hosts"));
+            await machine!.ContinueAsync().ConfigureAwait(false);
+        }
+
+        await IntroduceAsync(accounts, clone: true, options.Limits.Agent, steps).ConfigureAwait(false);
+        if (Definition.DiskBytes > bundle.Manifest.DiskBytes)
+        {
+            using (steps.Begin("disk"))
+            {
+                await machine!.AnnounceDiskAsync(Definition.DiskBytes).ConfigureAwait(false);
+                var agent = await machine.AgentAsync(options.Limits.Agent).ConfigureAwait(false);
+                await agent.RunAsync(GuestScripts.GrowDisk, IdentityLimit).ConfigureAwait(false);
+            }
+        }
+    });
+
+    /// <summary>Goes on from the saved state.</summary>
+    public Task ResumeAsync(IReadOnlyList<MemberAccount> accounts, Steps steps) => AloneAsync(async () =>
+    {
+        if (machine is null)
+        {
+            Become(HostState.Starting, "");
+            using (steps.Begin("resume"))
+            {
+                Attach(await VirtualMachine.LoadAsync(Start()).ConfigureAwait(false));
+                await machine!.ContinueAsync().ConfigureAwait(false);
+            }
+        }
+
+        bool clock;
+        using (steps.Begin("clock"))
+        {
+            clock = await SetClockAsync(options.ClockLimit).ConfigureAwait(false);
+        }
+
+        await options.Ports.LetThroughAsync(Definition.Number).ConfigureAwait(false);
+        Become(clock ? HostState.Running : HostState.Degraded, clock ? "" : "clock not set");
+        await ReserveAsync().ConfigureAwait(false);
+        if (clock && Definition.Accounts != HostDefinition.AccountsMark(accounts))
+        {
+            using (steps.Begin("accounts"))
+            {
+                await GiveAccountsAsync(accounts).ConfigureAwait(false);
+            }
+        }
+
+        InBackground(token => SettleAsync(clock, token));
+    });
+
+    /// <summary>Boots from its disk; a saved state is given up.</summary>
+    public Task BootAsync(IReadOnlyList<MemberAccount> accounts, Steps steps) => AloneAsync(async () =>
+    {
+        Become(HostState.Starting, "");
+        using (steps.Begin("boot"))
+        {
+            await Background.Run(() => HostFiles.ClearRam(Hardware, Places)).ConfigureAwait(false);
+            Attach(await VirtualMachine.StartAsync(Start()).ConfigureAwait(false));
+            Define(Definition with { Running = true, BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds() });
+            await machine!.AgentAsync(options.Limits.Boot).ConfigureAwait(false);
+        }
+
+        await IntroduceAsync(accounts, clone: false, options.Limits.Agent, steps).ConfigureAwait(false);
+    });
+
+    /// <summary>Suspends it, or failing that ends it. Afterwards it has no process, or the exception says which one cannot be ended.</summary>
+    public Task SuspendAsync(ulong generation, TimeSpan limit) => AloneAsync(limit, async left =>
+    {
+        if (machine is not { } leaving)
+        {
+            return;
+        }
+
+        expectedToEnd = true;
+        try
+        {
+            await running.CancelAsync().ConfigureAwait(false);
+            await leaving.SuspendAsync(generation).WaitAsync(left).ConfigureAwait(false);
+            await DetachAsync().ConfigureAwait(false);
+            Become(HostState.Suspended, "");
+        }
+        catch (Exception e)
+        {
+            await leaving.KillAsync().ConfigureAwait(false);
+            await DetachAsync().ConfigureAwait(false);
+            var fault = HostFaults.From(e is TimeoutException ? new HungException("QEMU", leaving.Qemu.Pid, "suspend", limit) : e, Definition.Name);
+            Become(HostState.Failed, $"its memory was lost when the safe closed: {HostFaults.Note(fault)}");
+            throw fault;
+        }
+    });
+
+    public Task PowerOffAsync(TimeSpan limit) => AloneAsync(async () =>
+    {
+        if (machine is { } leaving)
+        {
+            expectedToEnd = true;
+            await running.CancelAsync().ConfigureAwait(false);
+            await leaving.PowerOffAsync(limit).ConfigureAwait(false);
+            await DetachAsync().ConfigureAwait(false);
+        }
+
+        Define(Definition with { Running = false });
+        Become(HostState.Stopped, "");
+    });
+
+    /// <summary>Ends its processes at once, whatever else is under way with it.</summary>
+    public async Task KillAsync()
+    {
+        expectedToEnd = true;
+        await running.CancelAsync().ConfigureAwait(false);
+        if (machine is { } leaving)
+        {
+            await leaving.KillAsync().ConfigureAwait(false);
+        }
+
+        await VirtualMachine.KillRecordedAsync(Places, options.Limits.Quit).ConfigureAwait(false);
+        await AloneAsync(options.Limits.Quit, _ => DetachAsync()).ConfigureAwait(false);
+        Become(HostState.Stopped, "ended");
+    }
+
+    /// <summary>Gives it the members' accounts, when it runs and has not got them.</summary>
+    public Task ApplyAccountsAsync(IReadOnlyList<MemberAccount> accounts) => AloneAsync(async () =>
+    {
+        if (machine is not null && Definition.Accounts != HostDefinition.AccountsMark(accounts))
+        {
+            await GiveAccountsAsync(accounts).ConfigureAwait(false);
+        }
+    });
+
+    /// <summary>Signs its key anew, when that was over a day ago.</summary>
+    public Task RenewCertificateAsync() => AloneAsync(() => machine is null ? Task.CompletedTask : RenewIfOldAsync());
+
+    public void Fail(FaultException fault) => Become(
+        fault.Code == FaultCodes.ImageMismatch || fault.Code == FaultCodes.ImageDamaged ? HostState.Suspended : HostState.Failed, HostFaults.Note(fault));
+
+    public async ValueTask DisposeAsync()
+    {
+        expectedToEnd = true;
+        await running.CancelAsync().ConfigureAwait(false);
+        await DetachAsync().ConfigureAwait(false);
+        running.Dispose();
+    }
+
+    private MachineStart Start() => new(options.Tools, Hardware, Places, () => options.Ports.OpenAsync(Definition.Number), options.EmptyNetworkPin)
+    {
+        Limits = options.Limits,
+    };
+
+    /// <summary>Agent, clock, who it is, accounts, signed key; then its port is let through.</summary>
+    private async Task IntroduceAsync(IReadOnlyList<MemberAccount> accounts, bool clone, TimeSpan agentLimit, Steps steps)
+    {
+        using var step = steps.Begin("identity");
+        var agent = await machine!.AgentAsync(agentLimit).ConfigureAwait(false);
+        bool clock = await SetClockAsync(agentLimit).ConfigureAwait(false);
+        var said = await agent.RunAsync(
+            GuestScripts.Identity(
+                Definition, Hardware.Mac, $"{options.Ports.Address(Definition.Number)}", $"{options.Ports.Gateway}", options.Zone,
+                options.Authority.UserAuthority, GuestScripts.Accounts(accounts), clone),
+            IdentityLimit).ConfigureAwait(false);
+        if (said.Exit != 0)
+        {
+            throw new FaultException(FaultCodes.HostFailed, ("host", Definition.Name), ("why", $"it could not be told who it is: {said.Error}"));
+        }
+
+        await SignAsync(agent, said.Output, first: true).ConfigureAwait(false);
+        Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Accounts = HostDefinition.AccountsMark(accounts) });
+        await options.Ports.LetThroughAsync(Definition.Number).ConfigureAwait(false);
+        Become(clock ? HostState.Running : HostState.Degraded, clock ? "" : "clock not set");
+        await ReserveAsync().ConfigureAwait(false);
+    }
+
+    private async Task SignAsync(GuestAgent agent, string publicKey, bool first)
+    {
+        string certificate = await options.Authority.SignHostAsync(publicKey, Definition.Name, options.Zone).ConfigureAwait(false);
+        await agent.RunAsync(GuestScripts.Certificate(certificate, first), IdentityLimit).ConfigureAwait(false);
+    }
+
+    private async Task<bool> SetClockAsync(TimeSpan limit)
+    {
+        try
+        {
+            var end = BootClock.Now + limit;
+            var agent = await machine!.AgentAsync(limit).ConfigureAwait(false);
+            var left = end - BootClock.Now;
+            return left > TimeSpan.Zero && await agent.SetClockAsync(left).ConfigureAwait(false) <= ClockTolerance;
+        }
+        catch (Exception e) when (e is HungException or QmpException { Kind: not QmpException.Gone })
+        {
+            return false;
+        }
+    }
+
+    /// <summary>What need not be waited for when a safe opens.</summary>
+    private async Task SettleAsync(bool clock, CancellationToken stop)
+    {
+        await machine!.Qmp.CallAsync("announce-self", AnnounceOnce()).ConfigureAwait(false);
+        for (int tries = 0; !clock && tries < 20; tries++)
+        {
+            stop.ThrowIfCancellationRequested();
+            if (await SetClockAsync(options.Limits.Agent).ConfigureAwait(false))
+            {
+                clock = true;
+                Become(HostState.Running, "");
+            }
+        }
+
+        stop.ThrowIfCancellationRequested();
+        await RenewIfOldAsync().ConfigureAwait(false);
+    }
+
+    private static System.Text.Json.Nodes.JsonObject AnnounceOnce() => new() { ["initial"] = 50, ["max"] = 100, ["rounds"] = 2, ["step"] = 50 };
+
+    private async Task RenewIfOldAsync()
+    {
+        if (DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.SignedUnix < SignedFor.TotalSeconds)
+        {
+            return;
+        }
+
+        var agent = await machine!.AgentAsync(options.Limits.Agent).ConfigureAwait(false);
+        var key = await agent.RunAsync("cat /etc/ssh/ssh_host_ed25519_key.pub", options.Limits.Agent).ConfigureAwait(false);
+        await SignAsync(agent, key.Output, first: false).ConfigureAwait(false);
+        Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds() });
+    }
+
+    private async Task GiveAccountsAsync(IReadOnlyList<MemberAccount> accounts)
+    {
+        var agent = await machine!.AgentAsync(options.Limits.Agent).ConfigureAwait(false);
+        var said = await agent.RunAsync(GuestScripts.Accounts(accounts), IdentityLimit).ConfigureAwait(false);
+        if (said.Exit == 0)
+        {
+            Define(Definition with { Accounts = HostDefinition.AccountsMark(accounts) });
+        }
+        else
+        {
+            Become(HostState.Degraded, "accounts not set");
+        }
+    }
+
+    private async Task ReserveAsync()
+    {
+        try
+        {
+            await Background.Run(machine!.Reserve).ConfigureAwait(false);
+        }
+        catch (LinuxException e) when (e.Number == Errno.NoSpace)
+        {
+            Become(HostState.Degraded, "no room on the volume to suspend it");
+        }
+    }
+
+    private void Define(HostDefinition now)
+    {
+        now.Write(options.Volume.Below("hosts"));
+        Definition = now;
+    }
+
+    private void Become(HostState state, string note)
+    {
+        (State, Note) = (state, note);
+        changed(this);
+    }
+
+    private void Attach(VirtualMachine started)
+    {
+        expectedToEnd = false;
+        running.Dispose();
+        running = new CancellationTokenSource();
+        machine = started;
+        _ = WatchAsync(started, started.Qmp.NextEvent((name, _) => name == "SHUTDOWN"));
+    }
+
+    private async Task DetachAsync()
+    {
+        if (machine is { } leaving)
+        {
+            machine = null;
+            await leaving.DisposeAsync().ConfigureAwait(false);
+        }
+
+        // Its connections are closed, so it ends soon; it may have a file of the volume open until then.
+        await Task.WhenAny(housekeeping, Task.Delay(options.Limits.Command)).ConfigureAwait(false);
+    }
+
+    private void InBackground(Func<CancellationToken, Task> work)
+    {
+        var token = running.Token;
+        housekeeping = Task.Run(async () =>
+        {
+            try
+            {
+                await work(token).ConfigureAwait(false);
+            }
+            catch (Exception)
+            {
+                // The host's own trouble, or its end; what matters of it is in State and Note.
+            }
+        });
+    }
+
+    /// <summary>Sees to it that a host that ends by itself is known to have ended, and one that lost its share to have.</summary>
+    private async Task WatchAsync(VirtualMachine watched, Task<System.Text.Json.JsonElement> shutdown)
+    {
+        if (await Task.WhenAny(watched.Ended, watched.ShareEnded).ConfigureAwait(false) == watched.ShareEnded &&
+            await Task.WhenAny(watched.Ended, Task.Delay(TimeSpan.FromSeconds(1))).ConfigureAwait(false) != watched.Ended && !expectedToEnd)
+        {
+            Become(HostState.Degraded, "its share is lost: virtiofsd has ended; stop and start it");
+        }
+
+        await watched.Ended.ConfigureAwait(false);
+        if (expectedToEnd || watched != machine)
+        {
+            return;
+        }
+
+        await AloneAsync(async () =>
+        {
+            if (!expectedToEnd && watched == machine)
+            {
+                bool asked = shutdown is { IsCompletedSuccessfully: true } && shutdown.Result.TryGetProperty("guest", out var guest) && guest.ValueKind is System.Text.Json.JsonValueKind.True;
+                await DetachAsync().ConfigureAwait(false);
+                if (asked)
+                {
+                    Define(Definition with { Running = false });
+                }
+
+                Become(asked ? HostState.Stopped : HostState.Failed, asked ? "powered off from inside" : "QEMU has ended by itself");
+            }
+        }).ConfigureAwait(false);
+    }
+
+    private Task AloneAsync(Func<Task> work) => AloneAsync(Timeout.InfiniteTimeSpan, _ => work());
+
+    private async Task AloneAsync(TimeSpan limit, Func<TimeSpan, Task> work)
+    {
+        var begin = BootClock.Now;
+        if (!await gate.WaitAsync(limit).ConfigureAwait(false))
+        {
+            throw new HungException("safed", Environment.ProcessId, $"an earlier operation on {Definition.Name}", limit);
+        }
+
+        try
+        {
+            var left = limit - (BootClock.Now - begin);
+            await work(limit == Timeout.InfiniteTimeSpan ? limit : left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+}
