@@ -1,0 +1,83 @@
+using Safes.Contracts;
+using Safes.Hypervisor.Hosts;
+using Safes.Linux;
+
+namespace Safes.Vm.Tests;
+
+/// <summary>Hosts as members have them: added in seconds, reached by certificate, there again after the safe was closed.</summary>
+[Trait("needs", "guest")]
+public sealed class FleetTests
+{
+    private readonly ITestOutputHelper output = TestContext.Current.TestOutputHelper!;
+
+    [Fact]
+    public async Task Hosts_are_cloned_reached_by_certificate_and_come_back_as_they_were()
+    {
+        await using var fleet = await Fleet.OpenAsync(12L << 30);
+        var progress = new Log(output);
+        var begin = BootClock.Now;
+        var desk = await fleet.Hosts.AddAsync(new HostRequest("desk"), progress);
+        output.WriteLine($"first host after {(BootClock.Now - begin).TotalSeconds:0.0} s");
+        Assert.Equal(HostState.Running, desk.State);
+        begin = BootClock.Now;
+        await fleet.Hosts.AddAsync(new HostRequest("build", DiskBytes: 4L << 30), progress);
+        output.WriteLine($"second host after {(BootClock.Now - begin).TotalSeconds:0.0} s");
+
+        var said = await fleet.SshAsync("desk", "id -un; id -g; hostname; sudo -n id -un; echo from-desk >/safe/note; cat /etc/machine-id; cat /proc/sys/kernel/random/uuid");
+        Assert.True(said.Exit == 0, said.Error);
+        string[] deskSays = said.Output.Split('\n');
+        Assert.Equal(["anna", "3000", "desk", "root"], deskSays[..4]);
+        said = await fleet.SshAsync("build", "cat /safe/note; df --output=size -B1M / | tail -1; cat /etc/machine-id; cat /proc/sys/kernel/random/uuid; stat -c %G /safe/note; gcc --version | head -1");
+        Assert.True(said.Exit == 0, said.Error);
+        string[] buildSays = said.Output.Split('\n');
+        Assert.Equal("from-desk", buildSays[0]);
+        Assert.True(int.Parse(buildSays[1], System.Globalization.CultureInfo.InvariantCulture) > 3700, $"the disk did not grow: {buildSays[1]} MiB");
+        Assert.Equal(2, deskSays[4..6].Concat(buildSays[2..4]).Distinct().Count() / 2);
+        Assert.Equal("team", buildSays[4]);
+        Assert.StartsWith("gcc", buildSays[5], StringComparison.Ordinal);
+
+        // What no certificate says does not get in.
+        Assert.NotEqual(0, (await fleet.SshAsync("desk", "true", Fleet.Bob)).Exit);
+        string forAnna = await fleet.Authority.SignUserAsync(await SessionKeyAsync(fleet), "anna", "anna", TimeSpan.FromMinutes(5));
+        Assert.NotEqual(0, (await fleet.SshAsync("desk", "true", new MemberAccount("root", 0), forAnna)).Exit);
+
+        await fleet.Hosts.ApplyRosterAsync([Fleet.Anna, Fleet.Bob]);
+        Assert.Equal("3002", (await fleet.SshAsync("desk", "id -u", Fleet.Bob)).Output.Trim());
+
+        begin = BootClock.Now;
+        var closed = await fleet.CloseAsync();
+        output.WriteLine($"closed after {(BootClock.Now - begin).TotalMilliseconds:0} ms");
+        Assert.All(closed, o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.Equal(0, await fleet.Ports.CountAsync());
+
+        begin = BootClock.Now;
+        var opened = await fleet.ReopenAsync();
+        output.WriteLine($"opened after {(BootClock.Now - begin).TotalMilliseconds:0} ms: {string.Join(", ", opened.Select(o => $"{o.Host} {o.Took.TotalMilliseconds:0}"))}");
+        Assert.All(opened, o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.All(fleet.Hosts.Status(), s => Assert.Equal((HostState.Running, ""), (s.State, s.Note)));
+
+        // The fleet that opened knows of anna alone: bob's account is shut again.
+        said = await fleet.SshAsync("desk", "cat /safe/note; cat /etc/machine-id; getent passwd bob");
+        Assert.True(said.Exit == 0, said.Error);
+        Assert.Equal(deskSays[4], said.Output.Split('\n')[1]);
+        Assert.Contains("nologin", said.Output, StringComparison.Ordinal);
+
+        await fleet.Hosts.RemoveAsync("build");
+        Assert.Equal("desk", Assert.Single(fleet.Hosts.Status()).Name);
+        Assert.False(Directory.Exists(fleet.Volume.At("hosts/build")));
+    }
+
+    private static Task<string> SessionKeyAsync(Fleet fleet) =>
+        File.ReadAllTextAsync(Path.Combine(fleet.Volume.Place, "session.pub"), TestContext.Current.CancellationToken);
+
+    private sealed class Log(ITestOutputHelper output) : IProgress<HostStep>
+    {
+        public void Report(HostStep value)
+        {
+            if (value.Done)
+            {
+                output.WriteLine($"  {value.Host} {value.Name} {value.Detail} {value.Took.TotalMilliseconds:0} ms");
+            }
+        }
+    }
+}
