@@ -121,13 +121,17 @@ public static class SafeLifecycle
         return new(open, [new SetGuardian(Guarded(open, terms)), new RecordSession(opener.Id), Allowed(open.Sessions)]);
     }
 
+    /// <summary>A device has one session: a new one of its own takes the old one's place.</summary>
     private static Transition Enter(Open open, Session session, Terms terms)
     {
         var awaited = open.Awaited?.Sessions.Where(id => id != session.Id);
+        var replaced = open.Sessions.Where(s => s.Device == session.Device && s.Id != session.Id);
         var after = new Open(
-            open.Sessions.Where(s => s.Id != session.Id).With(session),
+            open.Sessions.Where(s => s.Device != session.Device).With(session),
             awaited is { IsEmpty: false } rest ? open.Awaited! with { Sessions = rest } : null);
-        return new(after, [new SetGuardian(Guarded(after, terms)), new RecordSession(session.Id), Allowed(after.Sessions)]);
+        return new(after, [
+            new SetGuardian(Guarded(after, terms)), new RecordSession(session.Id), .. replaced.Select(s => (Effect)new ForgetSession(s.Id)),
+            Allowed(after.Sessions)]);
     }
 
     private static Transition Renew(Open open, Session session, TimeSpan leaseUntil, Terms terms)
