@@ -1,0 +1,78 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Microsoft.Extensions.Logging;
+using Safes.Contracts;
+using Safes.Hypervisor.Daemon;
+using Safes.Hypervisor.Vaults;
+
+namespace Safes.Hypervisor.Api;
+
+/// <summary>The device that calls, as the roster has it at the moment of the call.</summary>
+public sealed record Caller(Peer Peer, string Connection)
+{
+    private const string Key = "caller";
+
+    public static Caller Of(ServerCallContext context) => (Caller)context.UserState[Key];
+
+    internal void Attach(ServerCallContext context) => context.UserState[Key] = this;
+}
+
+/// <summary>
+/// Checks the certificate of each call against the roster as it is now (a connection outlives a removal), and turns what is thrown into
+/// a status with its fault.
+/// </summary>
+public sealed class CallGuard(Vault vault, ILogger<CallGuard> log) : Interceptor
+{
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        TResponse? response = null;
+        await GuardAsync(context, async () => response = await continuation(request, context).ConfigureAwait(false)).ConfigureAwait(false);
+        return response!;
+    }
+
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
+        ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
+        GuardAsync(context, () => continuation(request, responseStream, context));
+
+    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
+        GuardAsync(context, () => continuation(requestStream, responseStream, context));
+
+    public static byte[] PinOf(X509Certificate2 certificate) => SHA256.HashData(certificate.PublicKey.ExportSubjectPublicKeyInfo());
+
+    private async Task GuardAsync(ServerCallContext context, Func<Task> call)
+    {
+        try
+        {
+            var connection = context.GetHttpContext().Connection;
+            var peer = connection.ClientCertificate is { } certificate ? vault.FindPeer(PinOf(certificate)) : null;
+            new Caller(peer ?? throw new FaultException(FaultCodes.UnknownDevice), connection.Id).Attach(context);
+            await call().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            throw Refuse(e, context, log);
+        }
+    }
+
+    internal static Exception Refuse(Exception e, ServerCallContext context, ILogger log)
+    {
+        if (e is RpcException || (e is OperationCanceledException && context.CancellationToken.IsCancellationRequested))
+        {
+            return e;
+        }
+
+        var fault = FaultMap.Of(e);
+        if (fault.Code == FaultCodes.Internal)
+        {
+            log.CallFailed(e, context.Method);
+        }
+
+        return FaultMap.Rpc(fault);
+    }
+}

@@ -1,0 +1,102 @@
+using Google.Protobuf;
+using Grpc.Core;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Hypervisor.Hosts;
+
+namespace Safes.Hypervisor.Api;
+
+/// <summary>Virtual hosts, for any member with a session; and the certificates to log in with.</summary>
+public sealed partial class SafeApi
+{
+    private static readonly TimeSpan CertificateLife = TimeSpan.FromMinutes(5);
+
+    public override async Task<SshKeyReply> SignSshKey(SshKeyRequest request, ServerCallContext context)
+    {
+        var session = parts.Sessions.Find(RequireSession(Caller.Of(context)).Id) ?? throw new FaultException(FaultCodes.NoSession);
+        string certificate = await parts.Work.RunAsync(
+            _ => Workspace.Ssh.SignUserAsync(request.PublicKey, session.Account, $"{session.Account} {session.DeviceName} {session.Id}", CertificateLife),
+            context.CancellationToken).ConfigureAwait(false);
+        return new SshKeyReply { Certificate = certificate, Seconds = (uint)CertificateLife.TotalSeconds };
+    }
+
+    public override Task AddHost(AddHostRequest request, IServerStreamWriter<Contracts.V1.Progress> responseStream, ServerCallContext context) =>
+        OnHostsAsync(context, responseStream, (hosts, progress) => hosts.AddAsync(
+            new Hosts.HostRequest(request.Name, request.Image, (int)request.Cpus, (long)request.MemoryBytes, (long)request.DiskBytes), progress)!);
+
+    public override Task StartHost(StartHostRequest request, IServerStreamWriter<Contracts.V1.Progress> responseStream, ServerCallContext context) =>
+        OnHostsAsync(context, responseStream, (hosts, progress) => hosts.StartAsync(request.Name, request.Cold, progress)!);
+
+    public override Task StopHost(Contracts.V1.HostRequest request, IServerStreamWriter<Contracts.V1.Progress> responseStream, ServerCallContext context) =>
+        OnHostsAsync(context, responseStream, async (hosts, progress) =>
+        {
+            await hosts.StopAsync(request.Name, progress).ConfigureAwait(false);
+            return hosts.Status().FirstOrDefault(h => h.Name == request.Name);
+        });
+
+    public override Task RemoveHost(Contracts.V1.HostRequest request, IServerStreamWriter<Contracts.V1.Progress> responseStream, ServerCallContext context) =>
+        OnHostsAsync(context, responseStream, async (hosts, progress) =>
+        {
+            await hosts.RemoveAsync(request.Name, progress).ConfigureAwait(false);
+            return null;
+        });
+
+    public override async Task ReadConsole(ConsoleRequest request, IServerStreamWriter<ConsoleChunk> responseStream, ServerCallContext context)
+    {
+        RequireSession(Caller.Of(context));
+        await parts.Work.RunAsync(
+            async stop =>
+            {
+                await foreach (var chunk in Workspace.Hosts.ReadConsoleAsync(request.Name, (int)request.LastBytes, request.Follow, stop).ConfigureAwait(false))
+                {
+                    await responseStream.WriteAsync(new ConsoleChunk { Data = ByteString.CopyFrom(chunk.Span) }, stop).ConfigureAwait(false);
+                }
+
+                return true;
+            },
+            context.CancellationToken).ConfigureAwait(false);
+    }
+
+    public override async Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context)
+    {
+        RequireSession(Caller.Of(context));
+        var state = parts.Daemon.State;
+        var reply = new StatusReply { State = Messages.Of(state), SinceUnix = parts.Daemon.Since.ToUnixTimeSeconds() };
+        reply.Holders.AddRange(LocalApi.Holders(state, parts.Sessions));
+        reply.Hosts.AddRange(parts.Safe.Workspace?.Hosts.Status().Select(Messages.Of) ?? []);
+        if (parts.Server is { } server)
+        {
+            var room = await server.Volume.RoomAsync().ConfigureAwait(false);
+            reply.VolumeBytes = (ulong)room.Total;
+            reply.VolumeFreeBytes = (ulong)room.Free;
+            reply.ShareBytes = (ulong)(room.Total - room.Free);
+            if (room.Used >= 0.9)
+            {
+                reply.Warnings.Add($"the volume is {room.Used:P0} full");
+            }
+        }
+
+        return reply;
+    }
+
+    /// <summary>Runs to its end also when the caller goes away, unless the safe closes: a host half made helps nobody.</summary>
+    private async Task OnHostsAsync(
+        ServerCallContext context, IServerStreamWriter<Contracts.V1.Progress> to, Func<HostFleet, IProgress<HostStep>, Task<HostStatus?>> work)
+    {
+        RequireSession(Caller.Of(context));
+        var steps = new StepChannel();
+        var run = parts.Work.RunAsync(
+            async stop =>
+            {
+                var status = await work(Workspace.Hosts, steps).WaitAsync(stop).ConfigureAwait(false);
+                await parts.Safe.HoldAsync().ConfigureAwait(false);
+                return status;
+            },
+            CancellationToken.None);
+        await steps.PumpAsync((step, stop) => to.WriteAsync(new Contracts.V1.Progress { Step = step }, stop), run, context.CancellationToken).ConfigureAwait(false);
+        if (await run.ConfigureAwait(false) is { } status)
+        {
+            await to.WriteAsync(new Contracts.V1.Progress { Host = Messages.Of(status) }, context.CancellationToken).ConfigureAwait(false);
+        }
+    }
+}

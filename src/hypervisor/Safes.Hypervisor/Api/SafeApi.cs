@@ -1,0 +1,99 @@
+using System.Reflection;
+using Google.Protobuf;
+using Grpc.Core;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Hypervisor.Effects;
+using Safes.Lifecycle;
+using Device = Safes.Lifecycle.Device;
+
+namespace Safes.Hypervisor.Api;
+
+/// <summary>What members' devices ask of a safe. A part of this class for each thing people do.</summary>
+public sealed partial class SafeApi(ApiParts parts) : Contracts.V1.Safe.SafeBase
+{
+    public static string Version { get; } =
+        typeof(SafeApi).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+
+    public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context)
+    {
+        var caller = Caller.Of(context);
+        var vault = parts.Vault;
+        var state = parts.Daemon.State;
+        var reply = new HelloReply
+        {
+            ServerVersion = Version,
+            Name = vault.Configuration.Name,
+            State = Messages.Of(state),
+            Generation = vault.Generation,
+            Epoch = vault.Epoch,
+            Head = vault.Roster is { } r ? ByteString.CopyFrom(r.Head.Span) : ByteString.Empty,
+            Entries = (ulong)(vault.Roster?.Count ?? 0),
+            UnixMilliseconds = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+            Joined = vault.Roster?.FindDevice(caller.Peer.Device)?.Joined ?? false,
+            SecondsToWait = (uint)Math.Ceiling(vault.Wait(caller.Peer.Device).TotalSeconds),
+            Detail = Messages.Detail(state),
+        };
+        reply.Images.AddRange(Images());
+        return Task.FromResult(reply);
+    }
+
+    public override Task<RosterReply> GetRoster(RosterRequest request, ServerCallContext context)
+    {
+        var reply = new RosterReply();
+        if (parts.Vault.Roster is { } roster && request.After < (ulong)roster.Count)
+        {
+            reply.Entries.AddRange(roster.Entries.Skip((int)request.After).Select(e => ByteString.CopyFrom(e.Bytes.Span)));
+        }
+
+        return Task.FromResult(reply);
+    }
+
+    public override Task<OneTimeKeyReply> GetOneTimeKey(OneTimeKeyRequest request, ServerCallContext context)
+    {
+        var caller = Caller.Of(context);
+        var vault = parts.Vault;
+        if (vault.Wait(caller.Peer.Device) is { Ticks: > 0 } wait)
+        {
+            throw new FaultException(FaultCodes.TooManyTries, ("seconds", $"{Math.Ceiling(wait.TotalSeconds):0}"));
+        }
+
+        var key = parts.OneTimeKeys.Issue(caller.Connection);
+        var reply = new OneTimeKeyReply
+        {
+            PublicKey = ByteString.CopyFrom(key.PublicKey),
+            Head = vault.Roster is { } r ? ByteString.CopyFrom(r.Head.Span) : ByteString.Empty,
+            Generation = vault.Generation,
+            TriesLeft = (uint)vault.TriesLeft(caller.Peer.Device),
+        };
+        if (!vault.IsClaimed)
+        {
+            using var share = key.ServerShare.Borrow();
+            reply.ServerShare = ByteString.CopyFrom(share.Span);    // the genesis names its hash; with the client's part it makes the key
+        }
+
+        return Task.FromResult(reply);
+    }
+
+    private IEnumerable<ImageDigest> Images() =>
+        parts.Images.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => new ImageDigest { Name = i.Key, Sha256 = ByteString.CopyFrom(i.Value) });
+
+    private static Device DeviceOf(Caller caller) => SafeEffects.DeviceOf(caller.Peer.Device);
+
+    /// <summary>The caller's own live session: VPN and certificate do not suffice.</summary>
+    private Session RequireSession(Caller caller) => parts.Daemon.State switch
+    {
+        Open o when o.Sessions.FirstOrDefault(s => s.Device == DeviceOf(caller)) is { } session => session,
+        Open => throw new FaultException(FaultCodes.NoSession),
+        Faulted f => throw FaultMap.OfFaulted(f),
+        Closing => throw new FaultException(FaultCodes.Closing),
+        Unclaimed => throw new FaultException(FaultCodes.Unclaimed),
+        _ => throw new FaultException(FaultCodes.NotOpen),
+    };
+
+    private Workspace Workspace => parts.Safe.Workspace ?? throw new FaultException(FaultCodes.NotOpen);
+
+    private IEnumerable<string> HeldBy() => parts.Daemon.State is Open o
+        ? o.Sessions.Select(s => parts.Sessions.Find(s.Id)).OfType<Sessions.LiveSession>().Select(s => s.Member).Distinct().Order(StringComparer.Ordinal)
+        : [];
+}

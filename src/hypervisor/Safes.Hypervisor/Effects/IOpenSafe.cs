@@ -1,0 +1,16 @@
+using Safes.Hypervisor.Vaults;
+
+namespace Safes.Hypervisor.Effects;
+
+/// <summary>What requests of members reach, besides the lifecycle.</summary>
+public interface IOpenSafe
+{
+    /// <summary>Null unless the volume is open and checked.</summary>
+    Workspace? Workspace { get; }
+
+    /// <summary>The header was changed: marker, gateway and hosts follow.</summary>
+    Task RosterChangedAsync(HeaderChange change);
+
+    /// <summary>Hosts were started: the guardian is to end them too.</summary>
+    Task HoldAsync();
+}

@@ -1,0 +1,44 @@
+using Microsoft.Extensions.Logging;
+using Safes.Hypervisor.Gateway;
+using Safes.Hypervisor.Guardian;
+using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Sessions;
+using Safes.Hypervisor.Vaults;
+using Safes.Network;
+using Safes.Qemu;
+using Safes.Volumes;
+
+namespace Safes.Hypervisor.Effects;
+
+/// <summary>The real things that a safe is made of on this server.</summary>
+public sealed record SafeParts
+{
+    public required SafePaths Paths { get; init; }
+
+    public required Premises Premises { get; set; }
+
+    public required Vault Vault { get; init; }
+
+    public required FscryptVolume Volume { get; init; }
+
+    public required SafeNetwork Network { get; init; }
+
+    public required GatewayGuest Gateway { get; init; }
+
+    public required Tools Tools { get; init; }
+
+    public required GuardianOptions Guardian { get; init; }
+
+    public required SessionBook Sessions { get; init; }
+
+    public required ILogger Log { get; init; }
+
+    public KeySlots Keys { get; } = new();
+
+    public VolumeWork Work { get; } = new();
+
+    /// <summary>What hosts say while they are resumed, suspended, added.</summary>
+    public event Action<HostStep>? HostStepped;
+
+    public void Report(HostStep step) => HostStepped?.Invoke(step);
+}

@@ -1,0 +1,19 @@
+using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Sessions;
+using Safes.Volumes;
+
+namespace Safes.Hypervisor.Effects;
+
+/// <summary>What there is only while the volume is open and checked: hosts, certificate authorities, sessions' records.</summary>
+public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore sessions, VolumeDirectory root) : IAsyncDisposable
+{
+    public HostFleet Hosts { get; } = hosts;
+
+    public SshAuthority Ssh { get; } = ssh;
+
+    public SessionStore Sessions { get; } = sessions;
+
+    public VolumeDirectory Root { get; } = root;
+
+    public ValueTask DisposeAsync() => Hosts.DisposeAsync();
+}
