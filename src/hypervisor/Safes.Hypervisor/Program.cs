@@ -1,6 +1,11 @@
+using Safes.Hypervisor.Commands;
+using Safes.Hypervisor.Guardian;
+using Safes.Linux;
+
+Hardening.Apply();
 if (args is ["guard", .. var rest])
 {
-    return Safes.Hypervisor.Guardian.GuardianProcess.Run(rest);
+    return GuardianProcess.Run(rest);
 }
 
-return 0;
+return await SafedCommand.RunAsync(args).ConfigureAwait(false);

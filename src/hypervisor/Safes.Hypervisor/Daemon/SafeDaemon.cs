@@ -141,8 +141,8 @@ public sealed class SafeDaemon : IAsyncDisposable
             log.StateChanged(before.GetType().Name, then.State.GetType().Name, happened.GetType().Name, Detail(then.State));
         }
 
+        var batch = plan.Add(then);    // first: who sees the new state and waits until all is done must not find an empty plan
         state = then.State;
-        var batch = plan.Add(then);
         if (before != then.State)
         {
             Transitioned?.Invoke(before, happened, then.State);

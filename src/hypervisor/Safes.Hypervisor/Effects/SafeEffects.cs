@@ -197,7 +197,7 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
 
     private VolumeIdentity Identity => parts.Premises.Volume(Vault.Configuration.VolumeBytes);
 
-    private Progress Progress => new(parts);
+    private HostProgress Progress => new(parts);
 
     private static Lifecycle.Device IdOf(Peer peer) => DeviceOf(peer.Device);
 
@@ -407,7 +407,7 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
     };
 }
 
-internal sealed class Progress(SafeParts parts) : IProgress<HostStep>
+internal sealed class HostProgress(SafeParts parts) : IProgress<HostStep>
 {
     public void Report(HostStep value) => parts.Report(value);
 }

@@ -1,0 +1,21 @@
+using Safes.Hypervisor.Effects;
+using Safes.Hypervisor.Gateway;
+using Safes.Hypervisor.Vaults;
+using Safes.Network;
+
+namespace Safes.Hypervisor.Commands;
+
+/// <summary>How init and run alike set up what lies under a safe.</summary>
+internal static class Premise
+{
+    public static NetworkPlan NetworkOf(SafePaths paths, Vault vault) =>
+        new(paths.NetworkPin, SafeAddresses.Parse(vault.Configuration.Network), GatewayPlan.PublicPort(vault.Configuration.Endpoint));
+
+    public static GatewayGuestOptions GatewayOf(SafePaths paths, string image) => new()
+    {
+        Image = image,
+        RunDirectory = paths.Gateway,
+        EmptyNamespacePin = paths.EmptyPin,
+        LogFile = paths.Log,
+    };
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using Safes.Contracts;
+using Safes.Hypervisor.Api;
+using Safes.Linux;
+
+namespace Safes.Hypervisor.Commands;
+
+/// <summary>The program `safed` as people call it.</summary>
+public static class SafedCommand
+{
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var root = new RootCommand("Keeps safes on this server.")
+        {
+            InitCommand.Create(arguments), RunCommand.Create(arguments), StatusCommand.Create(), SealCommand.Create(), StopCommand.Create(),
+            ImageCommand.Create(), Doctor.DoctorCommand.Create(),
+            new Command("guard", "The guardian; safed starts it."),
+        };
+        return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs what a command does and finds words for what stops it.</summary>
+    internal static async Task<int> GuardAsync(Func<Task<int>> work)
+    {
+        try
+        {
+            return await work().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return FaultCodes.Aborted;
+        }
+        catch (Exception e)
+        {
+            var fault = FaultMap.Of(e);
+            if (fault.Code == FaultCodes.Internal)
+            {
+                await Console.Error.WriteLineAsync(e.ToString()).ConfigureAwait(false);
+            }
+
+            return Explain.To(Console.Error, fault);
+        }
+    }
+
+    internal static void RequireRoot()
+    {
+        if (Unistd.EffectiveUser != 0)
+        {
+            throw new FaultException(FaultCodes.NotRoot);
+        }
+    }
+}
