@@ -161,7 +161,7 @@ public sealed partial class SafeApi
             : new FaultException(FaultCodes.Closing, ("detail", "opening was given up"));
     }
 
-    private Task EndAsync(SessionId id, SessionEnd why)
+    private Task<Outcome> EndAsync(SessionId id, SessionEnd why)
     {
         parts.Sessions.Find(id)?.Announce(why);
         return parts.Daemon.SubmitAsync(at => new SessionEnded(at, id));

@@ -84,7 +84,7 @@ public sealed partial class SafeApi(ApiParts parts) : Contracts.V1.Safe.SafeBase
     private Session RequireSession(Caller caller) => parts.Daemon.State switch
     {
         Open o when o.Sessions.FirstOrDefault(s => s.Device == DeviceOf(caller)) is { } session => session,
-        Open => throw new FaultException(FaultCodes.NoSession),
+        Lifecycle.Open => throw new FaultException(FaultCodes.NoSession),
         Faulted f => throw FaultMap.OfFaulted(f),
         Closing => throw new FaultException(FaultCodes.Closing),
         Unclaimed => throw new FaultException(FaultCodes.Unclaimed),

@@ -24,8 +24,9 @@ public static class Inside
         await MakeAsync(paths).ConfigureAwait(false);
         var environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
             .Select(e => KeyValuePair.Create((string)e.Key, (string?)e.Value ?? ""))
-            .Where(e => e.Key != Variable)
-            .Append(KeyValuePair.Create(Variable, paths.MountPin));
+            .Where(e => e.Key != Variable && (e.Key == "DOTNET_ROOT" || !e.Key.StartsWith("DOTNET_", StringComparison.Ordinal)))
+            .Append(KeyValuePair.Create(Variable, paths.MountPin))
+            .Append(KeyValuePair.Create("DOTNET_EnableDiagnostics", "0"));    // no debugger's socket, and nothing that asks for dumps
         Unistd.Execve(
             Find("nsenter"), ["nsenter", $"--mount={paths.MountPin}", "--", Environment.ProcessPath!, .. arguments], environment);
     }
