@@ -1,0 +1,13 @@
+namespace Safes.Bench;
+
+/// <summary>One thing to measure; it may give several results, each named with it first.</summary>
+/// <param name="NeedsGuests">Root, QEMU and images.</param>
+internal sealed record Item(string Name, bool NeedsGuests, Func<int, Task<IReadOnlyList<Measurement>>> RunAsync);
+
+internal static class Items
+{
+    public static IReadOnlyList<Item> All { get; } =
+    [
+        new("open-cryptography", false, Cryptography.RunAsync),
+    ];
+}

@@ -1,0 +1,40 @@
+using Safes.Bench;
+
+// Safes.Bench FOLDER RUNS [NAME..]: measures, writes FOLDER/benchmarks.{json,md}; 1 when a limit is exceeded.
+string folder = args[0];
+int runs = int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture);
+var wanted = Items.All.Where(i => args.Length == 2 || args[2..].Contains(i.Name)).ToArray();
+if (wanted.Length == 0)
+{
+    Console.Error.WriteLine($"bench: error: nothing is called that; there are {string.Join(", ", Items.All.Select(i => i.Name))}");
+    return 2;
+}
+
+var results = new List<Measurement>();
+bool failed = false;
+foreach (var item in wanted)
+{
+    if (item.NeedsGuests && Environment.UserName != "root")
+    {
+        Console.WriteLine($"  · {item.Name}: not measured, needs root");
+        continue;
+    }
+
+    try
+    {
+        foreach (var result in await item.RunAsync(runs))
+        {
+            results.Add(result);
+            string against = result.Ratio is { } ratio ? $", {ratio:0.00} of {result.Baseline}" : "";
+            Console.WriteLine($"  {(result.Within ? "✓" : "✗")} {result.Name,-24} {result.Median:0.0} {result.Unit}{against}   (limit {result.Limit}, n {result.N})");
+        }
+    }
+    catch (Exception e)
+    {
+        failed = true;
+        Console.Error.WriteLine($"bench: error: {item.Name}: {e}");
+    }
+}
+
+new Documents(folder).Add(await ThisMachine.DescribeAsync(), results);
+return failed || results.Exists(r => !r.Within) ? 1 : 0;
