@@ -50,8 +50,23 @@ public partial class Sources
     }
 
     [Fact]
+    public void Every_command_shows_an_example_in_its_help()
+    {
+        // `new Command(..)..With("safe ..")` in safe, "Example:" in the description in safed; a hidden command nobody types.
+        var wrong = Code.SelectMany(f => SourceTree.Read(f) is var text ? Command().Matches(text).Select((m, i) => (f, Text: text[m.Index..Next(text, m)])) : [])
+            .Where(c => !c.Text.Contains("Hidden = true", StringComparison.Ordinal)
+                && !c.Text.Contains(".With(", StringComparison.Ordinal) && !c.Text.Contains("Example:", StringComparison.Ordinal));
+        SourceTree.None(wrong.Select(c => $"{c.f}: {c.Text[..Math.Min(c.Text.Length, 60)].ReplaceLineEndings(" ")}"));
+
+        static int Next(string text, Match command) => command.NextMatch() is { Success: true } next ? next.Index : text.Length;
+    }
+
+    [Fact]
     public void No_type_is_named_for_want_of_a_noun() =>
         SourceTree.None(Code.SelectMany(f => WeakName().Matches(SourceTree.Read(f)).Select(m => $"{f}: {m.Value}")));
+
+    [GeneratedRegex(@"new (Root)?Command\(")]
+    private static partial Regex Command();
 
     [GeneratedRegex(@"\bDllImport\b")]
     private static partial Regex OldImport();
