@@ -3,7 +3,7 @@ using Safes.Bench;
 // Safes.Bench FOLDER RUNS [NAME..]: measures, writes FOLDER/benchmarks.{json,md}; 1 when a limit is exceeded.
 string folder = args[0];
 int runs = int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture);
-var wanted = Items.All.Where(i => args.Length == 2 || args[2..].Contains(i.Name)).ToArray();
+var wanted = Items.All.Where(i => args.Length == 2 || args.Skip(2).Contains(i.Name)).ToArray();
 if (wanted.Length == 0)
 {
     Console.Error.WriteLine($"bench: error: nothing is called that; there are {string.Join(", ", Items.All.Select(i => i.Name))}");
