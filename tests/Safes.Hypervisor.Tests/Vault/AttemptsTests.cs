@@ -13,7 +13,7 @@ public class AttemptsTests
         for (int left = 2; left >= 0; left--)
         {
             var wrong = Assert.Throws<FaultException>(() => ledger.Open(anna, bob.Ck));
-            Assert.Equal((FaultCodes.WrongPassword, $"{left}", left == 0 ? "60" : "0"), (wrong.Code, wrong.Details["tries"], wrong.Details["seconds"]));
+            Assert.Equal((FaultCodes.WrongPassword, $"{left}", left == 0 ? "60" : "0"), (wrong.Code, wrong.Details["tries_left"], wrong.Details["seconds"]));
         }
 
         int minutes = 1;

@@ -33,6 +33,6 @@ public class ConfigurationTests
     {
         var wrong = Ledger.Configuration with { Name = "No", Endpoint = "x", Volume = "v", VolumeBytes = 1, Network = "10.0.1.0/20", LeaseSeconds = 0, ChallengeSeconds = 0, BoundSeconds = 0 };
         var refused = Assert.Throws<FaultException>(() => wrong.Validated());
-        Assert.Equal(8, refused.Details["errors"].Split('\n').Length);
+        Assert.Equal(8, refused.Details["why"].Split("; ").Length);
     }
 }

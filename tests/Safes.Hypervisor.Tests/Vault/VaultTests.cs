@@ -130,6 +130,14 @@ public class VaultTests
         Assert.Equal(FaultCodes.BadRequest, CodeOf(() => ledger.Change(ledger.Anna, entry, headAfter: new byte[64])));
         ledger.Change(ledger.Anna, entry);
         Assert.Equal(FaultCodes.Moved, CodeOf(() => ledger.Change(ledger.Anna, entry)));
+
+        // Another owner may not lend his password to an entry that anna signed.
+        var dora = ledger.NewPerson("dora");
+        ledger.Add(ledger.Anna, dora, owner: true);
+        ledger.Join(dora);
+        var signed = RemoveMember.Sign(ledger.Vault.Roster!, ledger.Anna.Device, ledger.Anna.Keys.Signing, bob.Keys.Member);
+        Assert.Equal(FaultCodes.BadRequest, CodeOf(() => ledger.Change(dora, signed)));
+        ledger.Remove(dora, bob);
     }
 
     [Fact]

@@ -289,7 +289,7 @@ internal sealed class HeaderStore(IFileOperations files, string directory)
 
     private string At(string name) => Path.Combine(directory, name);
 
-    private static FaultException Damaged(string what) => new(FaultCodes.HeaderDamaged, ("what", what));
+    private static FaultException Damaged(string what) => new(FaultCodes.HeaderDamaged, ("why", what));
 
     /// <summary>A slot that holds something; <see cref="Header"/> is null when it does not open.</summary>
     private sealed record Found(string Name, Header? Header, HeaderTable Table, ulong? ClearGeneration);

@@ -97,7 +97,7 @@ public sealed record SafeConfiguration
 
     /// <exception cref="FaultException"><see cref="FaultCodes.BadConfiguration"/>, with all errors at once.</exception>
     public SafeConfiguration Validated() => Errors() is { Count: > 0 } errors
-        ? throw new FaultException(FaultCodes.BadConfiguration, ("errors", string.Join('\n', errors)))
+        ? throw new FaultException(FaultCodes.BadConfiguration, ("why", string.Join("; ", errors)))
         : this;
 
     public byte[] Write() => [.. JsonSerializer.SerializeToUtf8Bytes(this, SafeConfigurationJson.Default.SafeConfiguration), (byte)'\n'];
@@ -108,11 +108,11 @@ public sealed record SafeConfiguration
         try
         {
             return JsonSerializer.Deserialize(json, SafeConfigurationJson.Default.SafeConfiguration)?.Validated()
-                ?? throw new FaultException(FaultCodes.BadConfiguration, ("errors", "empty"));
+                ?? throw new FaultException(FaultCodes.BadConfiguration, ("why", "empty"));
         }
         catch (JsonException e)
         {
-            throw new FaultException(FaultCodes.BadConfiguration, ("errors", e.Message));
+            throw new FaultException(FaultCodes.BadConfiguration, ("why", e.Message));
         }
     }
 }

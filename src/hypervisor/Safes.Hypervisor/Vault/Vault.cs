@@ -230,7 +230,7 @@ public sealed class Vault : IDisposable
     /// <summary>Checks a password: charges an attempt durably, opens, refunds. Also for joining a safe that is open.</summary>
     /// <param name="head">The roster's head that the device believes in.</param>
     /// <exception cref="FaultException">
-    /// <see cref="FaultCodes.WrongPassword"/> (tries, seconds), <see cref="FaultCodes.TooManyTries"/> (seconds), <see cref="FaultCodes.Moved"/>,
+    /// <see cref="FaultCodes.WrongPassword"/> (tries_left, seconds), <see cref="FaultCodes.TooManyTries"/> (seconds), <see cref="FaultCodes.Moved"/>,
     /// <see cref="FaultCodes.NotJoined"/>, <see cref="FaultCodes.UnknownDevice"/>, <see cref="FaultCodes.Unclaimed"/>, <see cref="FaultCodes.BadRequest"/>,
     /// <see cref="FaultCodes.HeaderDamaged"/>.
     /// </exception>
@@ -425,7 +425,7 @@ public sealed class Vault : IDisposable
         var safe = store.Roster!.Safe;
         using var seed = PasswordBox.Open(ck, boxes.PasswordBox, safe, self.Member, self.Id, self.KemKey)
             ?? throw new FaultException(
-                FaultCodes.WrongPassword, ("tries", tries.ToString(System.Globalization.CultureInfo.InvariantCulture)), ("seconds", Attempts.Seconds(wait)),
+                FaultCodes.WrongPassword, ("tries_left", tries.ToString(System.Globalization.CultureInfo.InvariantCulture)), ("seconds", Attempts.Seconds(wait)),
                 ("device", self.Name));
         attempts.Refund(self.Id);
         var vmk = VolumeKeyBox.Open(seed, boxes.VolumeKeyBox, safe, self.Id, store.Epoch) ?? throw Damaged("the volume key's box does not open");
@@ -478,5 +478,5 @@ public sealed class Vault : IDisposable
 
     private static FaultException BadRequest(string what) => new(FaultCodes.BadRequest, ("what", what));
 
-    private static FaultException Damaged(string what) => new(FaultCodes.HeaderDamaged, ("what", what));
+    private static FaultException Damaged(string what) => new(FaultCodes.HeaderDamaged, ("why", what));
 }
