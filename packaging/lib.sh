@@ -12,6 +12,7 @@ export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompil
 # Packages by what they are for. Names that differ between Debian 12 and 13 are chosen by what the archive has.
 PACKAGES_BUILD=(clang lld zlib1g-dev libc6-dev gcc ca-certificates curl 'libicu76|libicu72' 'libssl3t64|libssl3')
 PACKAGES_QUICK=(openssh-client)
+PACKAGES_DEVICE=(openssh-client iproute2 wireguard-tools wireguard-go)
 PACKAGES_PARTS=(iproute2 nftables wireguard-tools wireguard-go e2fsprogs util-linux kmod procps openssh-client mmdebstrap cpio xz-utils zstd socat
     gdb linux-libc-dev)
 
@@ -117,17 +118,17 @@ need_dotnet() {
 
 build() { step 'build' "$DOTNET" build "$ROOT/Safes.slnx" -v quiet -clp:ErrorsOnly --nologo; }
 
-# publish safe|safe-gateway: as it is shipped, in .cache/publish/NAME. Objects of its own, so that it and the build never disturb each other.
+# publish safe|safed|safe-gateway: as it is shipped, in .cache/publish/NAME. Objects of its own, so that it and the build never disturb each other.
 publish() {
-    local name=$1 project
+    local name=$1 project how=(-p:PublishAot=true)
     case $name in
     safe) project=src/client/Safes.Cli ;;
     safe-gateway) project=src/gateway/Safes.Gateway ;;
+    safed) project=src/hypervisor/Safes.Hypervisor how=(--self-contained) ;;
     *) die "no program '$name' to publish" ;;
     esac
-    step "publish $name" "$DOTNET" publish "$ROOT/$project" -r linux-x64 -c Release -v quiet --nologo \
-        -p:PublishAot=true -p:RestoreLockedMode=false -p:RestorePackagesWithLockFile=false \
-        --artifacts-path "$ROOT/.cache/aot" -o "$ROOT/.cache/publish/$name"
+    step "publish $name" "$DOTNET" publish "$ROOT/$project" -r linux-x64 -c Release -v quiet --nologo "${how[@]}" \
+        -p:RestoreLockedMode=false -p:RestorePackagesWithLockFile=false --artifacts-path "$ROOT/.cache/artifacts/$name" -o "$ROOT/.cache/publish/$name"
     [ -x "$ROOT/.cache/publish/$name/$name" ] || die "publishing $name made no program"
 }
 
