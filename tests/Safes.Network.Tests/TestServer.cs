@@ -57,8 +57,16 @@ internal sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> WithNetworkAsync()
     {
         var server = await StartAsync();
-        server.Network = await SafeNetwork.CreateAsync(server.Plan);
-        return server;
+        try
+        {
+            server.Network = await SafeNetwork.CreateAsync(server.Plan);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
 
     public string At(string name) => Path.Combine(folder, name);
