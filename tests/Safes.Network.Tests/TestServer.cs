@@ -23,6 +23,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public string Device => At("device");
 
+    /// <summary>A second device, on a link of its own.</summary>
+    public string OtherDevice => At("other");
+
     public SafeAddresses Addresses => Plan.Addresses;
 
     private TestServer() => Plan = new(At("safe"), SafeAddresses.Parse("10.83.16.0/20"), Port) { ServerNamespacePin = At("server") };
@@ -37,21 +40,26 @@ internal sealed class TestServer : IAsyncDisposable
         await Tool.RunAsync("mount", ["--bind", server.folder, server.folder]);
         await Tool.RunAsync("mount", ["--make-private", server.folder]);
         await server.SpaceAsync("server");
-        await server.SpaceAsync("device");
-        await IpAsync(server.Server, $"""
-            link set lo up
-            link add outside type veth peer name eth0 netns {server.Device}
-            addr add {ServerAddress}/24 dev outside
-            addr add {FurtherAddress}/32 dev lo
-            link set outside up
-            """);
-        await IpAsync(server.Device, $"""
-            link set lo up
-            addr add {DeviceAddress}/24 dev eth0
-            link set eth0 up
-            route add default via {ServerAddress}
-            """);
+        await IpAsync(server.Server, $"link set lo up\naddr add {FurtherAddress}/32 dev lo");
+        await server.DeviceAsync("device", "outside", ServerAddress, DeviceAddress);
+        await server.DeviceAsync("other", "outside2", "192.0.3.1", "192.0.3.2");
         return server;
+    }
+
+    private async Task DeviceAsync(string name, string link, string serverAddress, string deviceAddress)
+    {
+        string pin = await SpaceAsync(name);
+        await IpAsync(Server, $"""
+            link add {link} type veth peer name eth0 netns {pin}
+            addr add {serverAddress}/24 dev {link}
+            link set {link} up
+            """);
+        await IpAsync(pin, $"""
+            link set lo up
+            addr add {deviceAddress}/24 dev eth0
+            link set eth0 up
+            route add default via {serverAddress}
+            """);
     }
 
     public static async Task<TestServer> WithNetworkAsync()
@@ -67,6 +75,13 @@ internal sealed class TestServer : IAsyncDisposable
             await server.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>As a restarted safed does.</summary>
+    public async Task RemakeNetworkAsync()
+    {
+        Network.Dispose();
+        Network = await SafeNetwork.CreateAsync(Plan);
     }
 
     public string At(string name) => Path.Combine(folder, name);

@@ -8,9 +8,9 @@ internal static class WireGuardConfiguration
 {
     /// <summary>
     /// A path of 1280 bytes must do, and what WireGuard adds over IPv4 is 60. Larger packets would be cut up on such a path,
-    /// and fragments are often dropped.
+    /// and fragments are often dropped. A multiple of 16, to which a peer with a larger MTU fills its packets up.
     /// </summary>
-    public const int Mtu = 1220;
+    public const int Mtu = 1216;
 
     public static string Of(GatewaySettings settings)
     {

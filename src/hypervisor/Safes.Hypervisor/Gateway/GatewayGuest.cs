@@ -40,9 +40,10 @@ public sealed class GatewayGuest : IAsyncDisposable
         {
             await guest.BringUpAsync(found, stop).ConfigureAwait(false);
         }
-        catch (GatewayException) when (found is not null)
+        catch (GatewayException e) when (found is not null)
         {
             // What ran does not do as it is told: a new one takes its place.
+            guest.LastFailure = e.Message;
             await guest.BringUpAsync(null, stop).ConfigureAwait(false);
         }
 

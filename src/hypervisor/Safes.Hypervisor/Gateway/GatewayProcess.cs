@@ -81,10 +81,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
         using var image = GatewayImage.Open(options.Image);
         Directory.CreateDirectory(options.RunDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         KeepLogSmall(options.LogFile);
-        File.Delete(PortPath(options));
-        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listener.Bind(new UnixDomainSocketEndPoint(PortPath(options)));
-        listener.Listen(1);
+        using var listener = Listen(PortPath(options));
         using var ports = network.OpenGatewayPorts();
         var start = QemuCommand.Start(
             options.Tools, Arguments(options), options.User,
@@ -118,6 +115,17 @@ internal sealed class GatewayProcess : IAsyncDisposable
             owner?.Dispose();
             pidfd.Dispose();
         }
+    }
+
+    // .NET deletes the path that a socket was bound to when its own handle is closed, but a later safed needs it: hence the renaming.
+    private static Socket Listen(string path)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        File.Delete(path + ".new");
+        socket.Bind(new UnixDomainSocketEndPoint(path + ".new"));
+        socket.Listen(1);
+        File.Move(path + ".new", path, overwrite: true);
+        return socket;
     }
 
     private static string PortPath(GatewayGuestOptions options) => Path.Combine(options.RunDirectory, "port");

@@ -1,0 +1,158 @@
+using System.Security.Cryptography;
+using System.Text;
+using Safes.Linux;
+using Safes.Network;
+using Safes.Network.Tests;
+
+namespace Safes.Vm.Tests.Gateway;
+
+/// <summary>A real gateway between real tunnels and a stand-in for a host.</summary>
+[Trait("needs", "guest")]
+public sealed class GatewayTests(SharedScene shared) : IClassFixture<SharedScene>
+{
+    [Fact]
+    public async Task A_device_reaches_safed_through_the_relay_and_hosts_only_while_it_has_a_session()
+    {
+        var scene = await shared.SceneAsync();
+        using var capture = LinkCapture.OfGateway(scene.Server.Plan.NamespacePin);
+
+        await scene.Guest.AllowAsync([]);
+
+        // The relay, for every device, without a session: megabytes both ways come back whole.
+        using var control = await Conversation.BeginAsync(scene.Anna.Pin, scene.Relay, SafeAddresses.ControlPort);
+        byte[] secret = Encoding.ASCII.GetBytes(Convert.ToHexString(RandomNumberGenerator.GetBytes(16)));
+        Assert.True(await control.SayAsync(secret, TimeSpan.FromSeconds(10)));
+        Assert.True(await control.SayAsync(2 << 20, 30));
+        Assert.True(await scene.Bob.ReachesAsync(scene.Relay, SafeAddresses.ControlPort));
+        Assert.Equal(["control"], capture.Seen(secret));
+
+        // Nothing else, for nobody.
+        using var atRouter = TestServer.Listen(scene.Server.Server, GatewayScene.OtherPort);
+        Assert.DoesNotContain(true, await Task.WhenAll(((TestDevice[])[scene.Anna, scene.Bob]).SelectMany(device => (Task<bool>[])
+        [
+            device.ReachesAsync(scene.Host, 22),
+            device.ReachesAsync(scene.Addresses.InsideGateway, SafeAddresses.ControlPort),
+            device.ReachesAsync(scene.Addresses.ControlHypervisor, SafeAddresses.ControlPort),
+            device.ReachesAsync(scene.Addresses.UplinkRouter, GatewayScene.OtherPort),
+        ])));
+
+        // A session opens SSH for that device and no other.
+        await scene.Guest.AllowAsync([scene.Anna.Address]);
+        using var ssh = await Conversation.BeginAsync(scene.Anna.Pin, scene.Host, 22);
+        Assert.True(await ssh.SayAsync(100_000, 10));
+        Assert.DoesNotContain(true, await Task.WhenAll(scene.Anna.ReachesAsync(scene.Host, GatewayScene.OtherPort), scene.Bob.ReachesAsync(scene.Host, 22)));
+
+        // Its end stops what was established, in both directions; the next session takes it up again.
+        await scene.Guest.AllowAsync([scene.Bob.Address]);
+        Assert.False(await ssh.SayAsync("into the void"u8.ToArray(), TimeSpan.FromSeconds(2)));
+        Assert.True(await scene.Bob.ReachesAsync(scene.Host, 22));
+        Assert.False(await scene.Anna.ReachesAsync(scene.Host, 22));
+        await scene.Guest.AllowAsync([scene.Anna.Address, scene.Bob.Address]);
+        Assert.Equal("into the void".Length, await ssh.HearAsync(TimeSpan.FromSeconds(20)));
+
+        // Safed learns of handshakes.
+        Assert.True(scene.Guest.IsUp);
+        for (var end = BootClock.Now + TimeSpan.FromSeconds(10); scene.Guest.Seen?.Peers.Count(p => p.LastHandshakeUnix > 0) != 2; await Task.Delay(50, TestContext.Current.CancellationToken))
+        {
+            Assert.True(BootClock.Now < end, $"{scene.Guest.Seen}");
+        }
+    }
+
+    [Fact]
+    public async Task The_gateways_own_rules_hold_without_the_bridge()
+    {
+        var scene = await shared.SceneAsync();
+        await scene.Guest.AllowAsync([scene.Anna.Address]);
+        await scene.OpenBridgesAsync();
+        using var ssh = await Conversation.BeginAsync(scene.Anna.Pin, scene.Host, 22);
+        Assert.True(await ssh.SayAsync(1000, 10));
+        string host = scene.Server.At("h10"), safe = scene.Server.Plan.NamespacePin;
+        using var atDevice = TestServer.Listen(scene.Anna.Pin, 2222);
+        Assert.DoesNotContain(true, await Task.WhenAll(
+            scene.Anna.ReachesAsync(scene.Host, GatewayScene.OtherPort),
+            scene.Bob.ReachesAsync(scene.Host, 22),
+            // A host begins nothing towards devices or the gateway,
+            TestServer.ReachesAsync(host, null, scene.Anna.Address, 2222),
+            TestServer.ReachesAsync(host, null, scene.Anna.Address, 2222, fromPort: 22),
+            TestServer.ReachesAsync(host, null, scene.Addresses.InsideGateway, SafeAddresses.ControlPort),
+            TestServer.ReachesAsync(host, null, scene.Relay, SafeAddresses.ControlPort),
+            // nor a device towards another, nor safed's end of the control link.
+            TestServer.ReachesAsync(scene.Bob.Pin, null, scene.Anna.Address, 2222),
+            TestServer.ReachesAsync(safe, scene.Addresses.ControlHypervisor, scene.Addresses.ControlGateway, SafeAddresses.ControlPort)));
+        Assert.True(await ssh.SayAsync(1000, 10));
+        await scene.RestartSafedAsync();
+    }
+
+    [Fact]
+    public async Task A_killed_gateway_is_back_in_fifteen_seconds_and_a_restarted_safed_takes_it_up()
+    {
+        var scene = await shared.SceneAsync();
+        await scene.Guest.AllowAsync([scene.Anna.Address]);
+        using var ssh = await Conversation.BeginAsync(scene.Anna.Pin, scene.Host, 22);
+        Assert.True(await ssh.SayAsync(1000, 10));
+
+        // Safed's restart is not noticed by anybody.
+        int pid = scene.Guest.Pid;
+        await scene.RestartSafedAsync();
+        Assert.Null(scene.Guest.LastFailure);
+        Assert.Equal((pid, 0, true), (scene.Guest.Pid, scene.Guest.Restarts, scene.Guest.IsUp));
+        Assert.True(await ssh.SayAsync(1000, 10));
+        await scene.Guest.AllowAsync([scene.Anna.Address]);
+
+        var up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        scene.Guest.Changed += now => (now ? up : new TaskCompletionSource()).TrySetResult();
+        var begin = BootClock.Now;
+        using (var process = PidFd.Open(pid))
+        {
+            process!.Kill();
+        }
+
+        await up.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        await Task.WhenAll(scene.Anna.ReconnectAsync(), scene.Bob.ReconnectAsync());
+        Assert.True(await scene.Anna.ReachesAsync(scene.Host, 22, 10_000));
+        var took = BootClock.Now - begin;
+        TestContext.Current.TestOutputHelper?.WriteLine($"back after {took.TotalSeconds:0.0} s");
+        Assert.True(took < TimeSpan.FromSeconds(15), $"back after {took.TotalSeconds:0.0} s");
+        Assert.Equal(1, scene.Guest.Restarts);
+        Assert.NotEqual(pid, scene.Guest.Pid);
+
+        // Same MACs, peers and rules: the connection that was open goes on, and who had no session has none.
+        Assert.True(await ssh.SayAsync(1000, 20));
+        Assert.Contains(
+            GatewayPorts.InsideMac, await Tool.RunAsync("ip", ["neigh", "show", $"{scene.Addresses.InsideGateway}"], network: scene.Server.At("h10")),
+            StringComparison.Ordinal);
+        Assert.False(await scene.Bob.ReachesAsync(scene.Host, 22));
+    }
+
+    [Fact]
+    public async Task A_path_of_1280_bytes_that_loses_fragments_carries_everything()
+    {
+        var scene = await shared.SceneAsync();
+        await scene.Guest.AllowAsync([scene.Anna.Address]);
+        const string onlyShort = "ip frag-off & 0x3fff != 0 counter drop; ip length > 1280 counter drop";
+        await TestServer.NftAsync(scene.Server.Server, $$"""
+            table ip path {
+              chain any { {{onlyShort}}
+              }
+              chain early { type filter hook prerouting priority -450; iifname "outside" jump any
+              }
+              chain late { type filter hook postrouting priority 450; oifname "outside" jump any
+              }
+            }
+
+            """);
+        try
+        {
+            using var control = await Conversation.BeginAsync(scene.Anna.Pin, scene.Relay, SafeAddresses.ControlPort);
+            Assert.True(await control.SayAsync(300_000, 20), await LostAsync());
+            using var ssh = await Conversation.BeginAsync(scene.Anna.Pin, scene.Host, 22);
+            Assert.True(await ssh.SayAsync(300_000, 20), await LostAsync());
+        }
+        finally
+        {
+            await TestServer.NftAsync(scene.Server.Server, "delete table ip path\n");
+        }
+
+        Task<string> LostAsync() => Tool.RunAsync("nft", ["list", "table", "ip", "path"], network: scene.Server.Server);
+    }
+}
