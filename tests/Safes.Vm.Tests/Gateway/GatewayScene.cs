@@ -2,6 +2,7 @@ using System.Net;
 using Google.Protobuf;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Gateway;
+using Safes.Linux;
 using Safes.Network;
 using Safes.Network.Tests;
 
@@ -23,6 +24,8 @@ internal sealed class GatewayScene : IAsyncDisposable
     public GatewayGuestOptions Options { get; private set; } = null!;
 
     public GatewayConfiguration Configuration { get; private set; } = null!;
+
+    public TimeSpan StartTook { get; private set; }
 
     public TestDevice Anna { get; private set; } = null!;
 
@@ -92,7 +95,9 @@ internal sealed class GatewayScene : IAsyncDisposable
             EmptyNamespacePin = await Server.SpaceAsync("empty"),
             LogFile = Server.At("gateway.log"),
         };
+        var begin = BootClock.Now;
         Guest = await GatewayGuest.StartAsync(Options, Server.Network, Configuration, TestContext.Current.CancellationToken);
+        StartTook = BootClock.Now - begin;
         await Anna.ConnectAsync(gatewayKey, $"{TestServer.ServerAddress}:{TestServer.Port}", Addresses.Prefix);
         await Bob.ConnectAsync(gatewayKey, $"192.0.3.1:{TestServer.Port}", Addresses.Prefix);
     }
