@@ -144,7 +144,7 @@ internal static class InitCommand
             say.Done("gateway image", $"sha256 {digest[..4]}…");
             await say.StepAsync("gateway up", $"udp {GatewayPlan.PublicPort(wish.Endpoint)}", async () =>
             {
-                await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(wish.Paths, wish.GatewayImage), network, GatewayPlan.Of(vault), stop)
+                await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(wish.Paths, wish.GatewayImage, tools), network, GatewayPlan.Of(vault), stop)
                     .ConfigureAwait(false);
                 return true;
             }).ConfigureAwait(false);

@@ -2,6 +2,7 @@ using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Gateway;
 using Safes.Hypervisor.Vaults;
 using Safes.Network;
+using Safes.Qemu;
 
 namespace Safes.Hypervisor.Commands;
 
@@ -11,11 +12,12 @@ internal static class Premise
     public static NetworkPlan NetworkOf(SafePaths paths, Vault vault) =>
         new(paths.NetworkPin, SafeAddresses.Parse(vault.Configuration.Network), GatewayPlan.PublicPort(vault.Configuration.Endpoint));
 
-    public static GatewayGuestOptions GatewayOf(SafePaths paths, string image) => new()
+    public static GatewayGuestOptions GatewayOf(SafePaths paths, string image, Tools tools) => new()
     {
+        Tools = tools,
         Image = image,
         RunDirectory = paths.Gateway,
         EmptyNamespacePin = paths.EmptyPin,
-        LogFile = paths.Log,
+        LogFile = Path.Combine(paths.Run, "gateway.log"),
     };
 }

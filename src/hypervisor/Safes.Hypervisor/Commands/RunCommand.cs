@@ -59,7 +59,8 @@ internal static class RunCommand
         var tools = await Tools.LoadAsync().ConfigureAwait(false);
         using var network = await SafeNetwork.CreateAsync(Premise.NetworkOf(paths, vault)).ConfigureAwait(false);
         await NetworkNamespace.EnsureAsync(paths.EmptyPin).ConfigureAwait(false);
-        await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(paths, premises.GatewayImage), network, GatewayPlan.Of(vault), stop).ConfigureAwait(false);
+        await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(paths, premises.GatewayImage, tools), network, GatewayPlan.Of(vault), stop)
+            .ConfigureAwait(false);
         gateway.Changed += up => log.GatewayChanged(up ? "up" : "down");
 
         var configuration = vault.Configuration;
