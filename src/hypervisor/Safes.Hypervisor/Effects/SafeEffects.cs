@@ -288,9 +288,10 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
                 throw new FaultException(FaultCodes.MarkerWrong);
             case MarkerCheck.Behind:
                 Volume.WriteMarker(keys.NewMarker());
-                Vault.MarkerWritten(keys.Generation);
                 break;
         }
+
+        Vault.MarkerWritten(keys.Generation);
     }
 
     private async Task EnterAsync()
