@@ -296,10 +296,12 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
 
     private async Task EnterAsync()
     {
+        var ssh = await SshAuthority.OpenAsync(Volume.Root.Below("ssh")).ConfigureAwait(false);
         var fleet = new HostFleet(new HostFleetOptions
         {
             Zone = parts.Paths.Name,
-            Volume = Volume.Root.Path,
+            Volume = Volume.Root,
+            Authority = ssh,
             RunDirectory = parts.Paths.Hosts,
             EmptyNetworkPin = parts.Paths.EmptyPin,
             Tools = parts.Tools,
@@ -308,7 +310,6 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
             Bound = deadlines.Bound,
         });
         await fleet.LoadAsync().ConfigureAwait(false);
-        var ssh = await SshAuthority.OpenAsync(Volume.Root.PathOf("ssh")).ConfigureAwait(false);
         Workspace = new Workspace(fleet, ssh, new SessionStore(Volume.Root), Volume.Root);
         await ApplyRosterAsync().ConfigureAwait(false);
     }
