@@ -95,6 +95,7 @@ public class PublicPortTests
         {
             var refused = await Assert.ThrowsAsync<NetworkException>(() => SafeNetwork.CreateAsync(server.Plan));
             Assert.Equal(NetworkFailure.PortTaken, refused.Failure);
+            Assert.False(File.Exists(server.Plan.NamespacePin));
         }
 
         using var network = await SafeNetwork.CreateAsync(server.Plan);

@@ -14,20 +14,22 @@ internal sealed class PublicPort : IDisposable
 
     private string Link => LinkOf(plan);
 
-    public static async Task<PublicPort> OpenAsync(NetworkPlan plan)
+    /// <summary>Takes the port for this process. The gateway answers on it, so nobody else may: who did would never hear anything.</summary>
+    /// <exception cref="NetworkException">Somebody has it.</exception>
+    public static PublicPort Claim(NetworkPlan plan) => Ip.In(plan.ServerNamespacePin, () =>
     {
-        var port = new PublicPort(plan, Claim(plan));
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         try
         {
-            await port.ConnectAsync().ConfigureAwait(false);
-            return port;
+            socket.Bind(new IPEndPoint(IPAddress.Any, plan.PublicPort));
+            return new PublicPort(plan, socket);
         }
-        catch
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.AddressAlreadyInUse)
         {
-            port.Dispose();
-            throw;
+            socket.Dispose();
+            throw new NetworkException(NetworkFailure.PortTaken, $"UDP port {plan.PublicPort} is in use on this server", e);
         }
-    }
+    });
 
     /// <summary>Takes rules, link and forwarding away again.</summary>
     public static async Task CloseAsync(NetworkPlan plan)
@@ -51,23 +53,8 @@ internal sealed class PublicPort : IDisposable
 
     private static string LinkOf(NetworkPlan plan) => $"safe-{plan.Addresses.Mark}";
 
-    // The gateway answers on this port, so nobody else may: holding it keeps others off, who would never hear anything.
-    private static Socket Claim(NetworkPlan plan) => Ip.In(plan.ServerNamespacePin, () =>
-    {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        try
-        {
-            socket.Bind(new IPEndPoint(IPAddress.Any, plan.PublicPort));
-            return socket;
-        }
-        catch (SocketException e) when (e.SocketErrorCode is SocketError.AddressAlreadyInUse)
-        {
-            socket.Dispose();
-            throw new NetworkException(NetworkFailure.PortTaken, $"UDP port {plan.PublicPort} is in use on this server", e);
-        }
-    });
-
-    private async Task ConnectAsync()
+    /// <summary>Makes rules and link, and has the server forward along them.</summary>
+    public async Task ConnectAsync()
     {
         string? server = plan.ServerNamespacePin;
         var outer = await Ip.LinksAsync(server).ConfigureAwait(false);

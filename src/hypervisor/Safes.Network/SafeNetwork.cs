@@ -21,9 +21,25 @@ public sealed class SafeNetwork : IDisposable
     /// <exception cref="NetworkException">The port is taken, or the kernel lacks something.</exception>
     public static async Task<SafeNetwork> CreateAsync(NetworkPlan plan)
     {
-        await NetworkNamespace.EnsureAsync(plan.NamespacePin).ConfigureAwait(false);
-        await SafeLinks.EnsureAsync(plan).ConfigureAwait(false);
-        return new SafeNetwork(plan, await PublicPort.OpenAsync(plan).ConfigureAwait(false));
+        var port = PublicPort.Claim(plan);
+        bool made = false;
+        try
+        {
+            made = await NetworkNamespace.EnsureAsync(plan.NamespacePin).ConfigureAwait(false);
+            await SafeLinks.EnsureAsync(plan).ConfigureAwait(false);
+            await port.ConnectAsync().ConfigureAwait(false);
+            return new SafeNetwork(plan, port);
+        }
+        catch
+        {
+            port.Dispose();
+            if (made)
+            {
+                await RemoveAsync(plan).ConfigureAwait(false);
+            }
+
+            throw;
+        }
     }
 
     /// <summary>Takes a safe's whole network away: rules, links, namespace. Nothing happens where there is none.</summary>

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Safes.Linux;
@@ -81,6 +82,19 @@ public sealed class GatewayTests(SharedScene shared) : IClassFixture<SharedScene
             TestServer.ReachesAsync(safe, scene.Addresses.ControlHypervisor, scene.Addresses.ControlGateway, SafeAddresses.ControlPort)));
         Assert.True(await ssh.SayAsync(1000, 10));
         await scene.RestartSafedAsync();
+    }
+
+    [Fact]
+    public async Task Who_may_ask_learns_that_a_host_is_not_there_and_who_may_not_learns_nothing()
+    {
+        var scene = await shared.SceneAsync();
+        await scene.Guest.AllowAsync([scene.Anna.Address]);
+        var nobody = scene.Addresses.Host(99);
+        var refused = await Assert.ThrowsAsync<SocketException>(() => Conversation.BeginAsync(scene.Anna.Pin, nobody, 22, 15));
+        Assert.Equal(SocketError.HostUnreachable, refused.SocketErrorCode);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Conversation.BeginAsync(scene.Bob.Pin, nobody, 22, 5));
+        await scene.Guest.AllowAsync([]);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Conversation.BeginAsync(scene.Anna.Pin, nobody, 22, 5));
     }
 
     [Fact]
