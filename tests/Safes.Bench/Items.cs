@@ -9,5 +9,8 @@ internal static class Items
     public static IReadOnlyList<Item> All { get; } =
     [
         new("open-cryptography", false, Cryptography.RunAsync),
+        new("open-and-close", true, OpenAndClose.RunAsync),
+        new("resume-by-size", true, ResumeBySize.RunAsync),
+        new("new-host", true, NewHost.RunAsync),
     ];
 }

@@ -23,6 +23,9 @@ internal sealed class OpenVolume : IAsyncDisposable
 
     public FscryptVolume Volume { get; }
 
+    /// <summary>The volume's key, for who opens it by hand.</summary>
+    public SecretBuffer Key64 => secret;
+
     public string Safe => Volume.Root.Path;
 
     public static async Task<OpenVolume> MakeAsync(long bytes)

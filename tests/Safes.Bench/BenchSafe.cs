@@ -1,0 +1,94 @@
+using Safes.Hypervisor.Hosts;
+using Safes.Linux;
+using Safes.Qemu;
+using Safes.Vm.Tests;
+
+namespace Safes.Bench;
+
+/// <summary>
+/// A volume with one host, opened and closed by the daemon's parts (volume and fleet, as its effects drive them) and, in turn, by hand on the
+/// very same files.
+/// </summary>
+internal sealed class BenchSafe : IAsyncDisposable
+{
+    public const string Host = "desk";
+
+    private readonly Fleet fleet;
+    private RawVolume? rawVolume;
+
+    private BenchSafe(Fleet fleet) => this.fleet = fleet;
+
+    public Fleet Fleet => fleet;
+
+    public static async Task<BenchSafe> MakeAsync(long volumeBytes, long memoryBytes)
+    {
+        var safe = new BenchSafe(await Fleet.OpenAsync(volumeBytes));
+        await safe.fleet.Hosts.AddAsync(new HostRequest(Host, MemoryBytes: memoryBytes));
+        return safe;
+    }
+
+    /// <summary>Memory that the guest has rewritten, as a day's work leaves it; written back while it runs, as at the last leave.</summary>
+    public async Task WorkAsync(int mebibytes)
+    {
+        string script = $"head -c {mebibytes}M /dev/urandom >/dev/shm/work";
+        var said = await fleet.SshAsync(Host, $"sudo mount -o remount,size=90% /dev/shm; {script}");
+        Assert.True(said.Exit == 0, said.Error);
+    }
+
+    public async Task<TimeSpan> CloseAsync()
+    {
+        await fleet.Hosts.WriteBackAllAsync();
+        var start = BootClock.Now;
+        var outcomes = await fleet.CloseAsync();
+        var took = BootClock.Now - start;
+        Assert.All(outcomes, o => Assert.True(o.Done, $"{o.Host}: {o.Fault}"));
+        return took;
+    }
+
+    public async Task<TimeSpan> OpenAsync()
+    {
+        var start = BootClock.Now;
+        var outcomes = await fleet.ReopenAsync();
+        var took = BootClock.Now - start;
+        Assert.All(outcomes, o => Assert.True(o.Done, $"{o.Host}: {o.Fault}"));
+        return took;
+    }
+
+    /// <summary>The same volume and host by hand: opened, some work, closed.</summary>
+    public async Task<(TimeSpan Open, TimeSpan Close)> RawCycleAsync()
+    {
+        rawVolume ??= new RawVolume(fleet.Volume.Volume.File, fleet.Volume.Volume.MountPoint, fleet.Volume.Key64);
+        var definition = raw ?? throw new InvalidOperationException("not looked at while it was open");
+        using var host = new RawHost(definition.Tools, definition.Hardware, definition.Places, () => fleet.Ports.OpenAsync(definition.Number));
+        var start = BootClock.Now;
+        rawVolume.Open();
+        await host.ResumeAsync();
+        await fleet.Ports.LetThroughAsync(definition.Number);
+        var opened = BootClock.Now - start;
+        host.Reserve();
+        host.WriteBack();
+
+        start = BootClock.Now;
+        await fleet.Ports.CutAsync(definition.Number);
+        await host.SuspendAsync();
+        rawVolume.Close();
+        return (opened, BootClock.Now - start);
+    }
+
+    public ValueTask DisposeAsync() => fleet.DisposeAsync();
+
+    private (Tools Tools, HostHardware Hardware, HostPlaces Places, int Number)? raw;
+
+    /// <summary>Remembers how the running host is started, for the raw cycles.</summary>
+    public async Task LookAsync()
+    {
+        var root = fleet.Volume.Volume.Root;
+        var definition = HostDefinition.Read(root.Below("hosts"), Host)!;
+        raw = (
+            await Parts.ToolsAsync(),
+            new HostHardware(definition.Name, definition.Cpus, definition.MemoryBytes, fleet.Ports.Mac(definition.Number), definition.User, definition.Uuid),
+            new HostPlaces(
+                root.PathOf($"hosts/{Host}"), Path.Combine(fleet.Volume.Place, "hosts", Host), root.PathOf("share"), root.PathOf($"images/{definition.Image}")),
+            definition.Number);
+    }
+}
