@@ -28,6 +28,16 @@ public sealed class MemoryRoomTests : IDisposable
     }
 
     [Fact]
+    public void What_files_are_cached_in_gives_way()
+    {
+        Put("proc/self/cgroup", "0::/box\n");
+        Put("sys/fs/cgroup/box/memory.max", "104857600\n");
+        Put("sys/fs/cgroup/box/memory.current", "104857600\n");
+        Put("sys/fs/cgroup/box/memory.stat", "anon 20971520\nfile 83886080\nactive_file 10485760\ninactive_file 52428800\n");
+        Assert.Equal(60L << 20, new MemoryRoom(root).Free);
+    }
+
+    [Fact]
     public void The_older_kind_of_control_group_counts_too()
     {
         Put("proc/self/cgroup", "5:cpu,memory:/box\n4:pids:/box\n");

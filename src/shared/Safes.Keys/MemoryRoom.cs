@@ -58,13 +58,17 @@ internal sealed class MemoryRoom(string root = "/")
                 long? used = First(directory + (two ? "memory.current" : "memory.usage_in_bytes"));
                 if (limit is not null && used is not null)
                 {
-                    room = Math.Min(room, limit.Value - used.Value);
+                    // What files are cached in counts as used, but gives way.
+                    room = Math.Min(room, limit.Value - used.Value + Cached(directory + "memory.stat", two ? "" : "total_"));
                 }
             }
         }
 
         return room;
     }
+
+    private long Cached(string file, string prefix) => Lines(file).Sum(l =>
+        l.Split(' ') is [var name, var bytes] && (name == prefix + "inactive_file" || name == prefix + "active_file") ? Number(bytes) ?? 0 : 0);
 
     private long? First(string file) => Number(Lines(file).FirstOrDefault());
 

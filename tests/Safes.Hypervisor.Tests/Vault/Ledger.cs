@@ -29,10 +29,16 @@ internal sealed class Ledger : IDisposable
 
     private readonly List<IDisposable> wiped = [];
 
-    public Ledger(bool claimed = true)
+    private readonly string? realDirectory;
+
+    /// <param name="realDirectory">Where on a real file system; null: in memory.</param>
+    public Ledger(bool claimed = true, string? realDirectory = null)
     {
+        this.realDirectory = realDirectory;
         Anna = NewPerson("anna");
-        Vault = Safes.Hypervisor.Vaults.Vault.Create(Directory, Configuration, Anna.Keys.CreateId(), Clock, Files, BootId);
+        Vault = realDirectory is null
+            ? Safes.Hypervisor.Vaults.Vault.Create(Directory, Configuration, Anna.Keys.CreateId(), Clock, Files, BootId)
+            : Safes.Hypervisor.Vaults.Vault.Create(realDirectory, Configuration, Anna.Keys.CreateId());
         if (claimed)
         {
             Claim();
@@ -141,7 +147,9 @@ internal sealed class Ledger : IDisposable
     {
         Files = files ?? Files.Copy();
         Vault.Dispose();
-        Vault = Safes.Hypervisor.Vaults.Vault.Load(Directory, Clock, Files, BootId);
+        Vault = realDirectory is null
+            ? Safes.Hypervisor.Vaults.Vault.Load(Directory, Clock, Files, BootId)
+            : Safes.Hypervisor.Vaults.Vault.Load(realDirectory);
     }
 
     public static byte[] Reveal(SecretBuffer secret)

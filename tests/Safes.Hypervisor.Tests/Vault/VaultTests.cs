@@ -283,21 +283,28 @@ public class VaultTests
         string directory = Path.Combine(System.IO.Directory.CreateTempSubdirectory("safes-vault-").FullName, "ledger");
         try
         {
-            using var keys = DeviceKeys.Generate("anna", "anna-laptop");
-            string address;
-            using (var made = Vault.Create(directory, Ledger.Configuration, keys.CreateId()))
-            {
-                address = made.AddressFor(keys.Device).Write();
-            }
+            using var ledger = new Ledger(realDirectory: directory);
+            var bob = ledger.NewPerson("bob");
+            ledger.Add(ledger.Anna, bob);
+            ledger.Join(bob);
+            Assert.Equal(FaultCodes.WrongPassword, CodeOf(() => ledger.Open(bob, ledger.Anna.Ck)));
+            string address = ledger.Vault.AddressFor(bob.Device).Write();
+            var left = System.IO.Directory.GetFileSystemEntries(directory, "*", SearchOption.AllDirectories);
+            Assert.All(left.Append(directory), f => Assert.Equal((UnixFileMode)(System.IO.Directory.Exists(f) ? 0x1C0 : 0x180), File.GetUnixFileMode(f)));
+            Assert.Equal(
+                ["attempts", "config.json", "gateway.key", "header.a", "header.b", "hs.1", "init", "owner.safeid", "roster", "tls.key"],
+                System.IO.Directory.GetFileSystemEntries(directory).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
 
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory));
-            Assert.All(System.IO.Directory.GetFiles(directory), f => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(f)));
-            using (var loaded = Vault.Load(directory))
-            {
-                Assert.Equal(address, loaded.AddressFor(keys.Device).Write());
-                Assert.Equal(Ledger.Configuration, loaded.Configuration);
-                Assert.True(loaded.ServerCertificate.HasPrivateKey);
-            }
+            ledger.Restart();
+            Assert.Equal(2, ledger.Vault.TriesLeft(bob.Device));
+            Assert.Equal(address, ledger.Vault.AddressFor(bob.Device).Write());
+            Assert.Equal(Ledger.Configuration, ledger.Vault.Configuration);
+            Assert.True(ledger.Vault.ServerCertificate.HasPrivateKey);
+            ledger.Opens(bob);
+            ledger.Remove(ledger.Anna, bob);
+            ledger.Restart();
+            ledger.Opens(ledger.Anna);
+            Assert.Equal(["hs.2"], System.IO.Directory.GetFiles(directory, "hs.*").Select(f => Path.GetFileName(f)));
 
             File.SetUnixFileMode(directory, (UnixFileMode)0x1ED);
             Assert.Equal(FaultCodes.UnsafePermissions, CodeOf(() => Vault.Load(directory)));
