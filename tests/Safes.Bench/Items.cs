@@ -12,5 +12,6 @@ internal static class Items
         new("open-and-close", true, OpenAndClose.RunAsync),
         new("resume-by-size", true, ResumeBySize.RunAsync),
         new("new-host", true, NewHost.RunAsync),
+        new("path", true, GatewayPath.RunAsync),
     ];
 }

@@ -1,0 +1,49 @@
+using Safes.Network.Tests;
+using Safes.Vm.Tests.Gateway;
+
+namespace Safes.Bench;
+
+/// <summary>TCP from a device through tunnel, gateway and bridge to a host, with the rules of a safe and, in turn, through the same gateway without any.</summary>
+internal static class GatewayPath
+{
+    private const int Bytes = 12 << 20;
+
+    public static async Task<IReadOnlyList<Measurement>> RunAsync(int runs)
+    {
+        await using var ruled = await GatewayScene.MakeAsync();
+        await using var bare = await GatewayScene.MakeAsync(hostile: true);
+        GatewayScene[] scenes = [ruled, bare];
+        var servers = new List<BulkServer>();
+        var (up, down) = (new List<double>[] { [], [] }, new List<double>[] { [], [] });
+        try
+        {
+            foreach (var scene in scenes)
+            {
+                await scene.Guest.AllowAsync([scene.Anna.Address]);
+                servers.Add(new BulkServer(TestServer.Listen(await scene.Server.HostAsync(11), 22)));
+                await Throughput.MeasureAsync(scene.Anna.Pin, scene.Addresses.Host(11), 22, Bytes / 4, default);
+            }
+
+            for (int i = 0; i < runs; i++)
+            {
+                for (int s = 0; s < scenes.Length; s++)
+                {
+                    var speed = await Throughput.MeasureAsync(scenes[s].Anna.Pin, scenes[s].Addresses.Host(11), 22, Bytes, default);
+                    up[s].Add(speed.Up);
+                    down[s].Add(speed.Down);
+                }
+            }
+        }
+        finally
+        {
+            servers.ForEach(s => s.Dispose());
+        }
+
+        const string Bare = "the same gateway with bare WireGuard and no rules";
+        return
+        [
+            Measurement.AtLeast("path up", "TCP from a device through tunnel, gateway and bridge to a host", "Mbit/s", up[0], Bare, up[1], 0.9),
+            Measurement.AtLeast("path down", "TCP from a host to a device", "Mbit/s", down[0], Bare, down[1], 0.9),
+        ];
+    }
+}
