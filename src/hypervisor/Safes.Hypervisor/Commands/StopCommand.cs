@@ -4,6 +4,7 @@ using Safes.Hypervisor.Gateway;
 using Safes.Hypervisor.Vaults;
 using Safes.Linux;
 using Safes.Network;
+using Safes.Qemu;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Commands;
@@ -46,7 +47,11 @@ internal static class StopCommand
     /// <summary>Gateway, network, pins.</summary>
     internal static async Task EndRunningAsync(SafePaths paths)
     {
-        GatewayProcesses.End(paths);
+        if (File.Exists(Premises.FileOf(paths)))
+        {
+            await GatewayGuest.EndAsync(Premise.GatewayOf(paths, Premises.Read(paths).GatewayImage, await Tools.LoadAsync().ConfigureAwait(false))).ConfigureAwait(false);
+        }
+
         if (File.Exists(Path.Combine(paths.State, "config.json")))
         {
             using var vault = Vault.Load(paths.State);
