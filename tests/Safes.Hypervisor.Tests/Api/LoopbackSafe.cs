@@ -106,7 +106,7 @@ internal sealed class LoopbackSafe : IAsyncDisposable
     {
         var key = await client.GetOneTimeKeyAsync(new OneTimeKeyRequest());
         byte[] aad = OpenAad.Encode(
-            Purpose.Open, Ledger.Vault.Roster!.Safe, person.Device, Roster.TlsIdentity.Pin(person.Keys.Tls), Ledger.Vault.ServerPin, key.PublicKey.ToByteArray(),
+            Purpose.Open, Ledger.Vault.Roster!.Safe, person.Device, TlsIdentity.Pin(person.Keys.Tls), Ledger.Vault.ServerPin, key.PublicKey.ToByteArray(),
             key.Head.Span, key.Generation, []);
         using var call = client.Open(new OpenRequest
         {

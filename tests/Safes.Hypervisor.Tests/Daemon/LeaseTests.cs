@@ -1,3 +1,4 @@
+#pragma warning disable xUnit1051, xUnit1069    // the limit is for a hang; everything that waits here ends with the desk
 using Microsoft.Extensions.Logging.Abstractions;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Sessions;

@@ -104,6 +104,7 @@ internal sealed class Plan : IDisposable
     /// <summary>The one that ran has ended; where it failed and that matters, the rest is dropped.</summary>
     public void Finish(Planned planned, Exception? failure)
     {
+        planned.Batch.Finish(failure is null ? null : new EffectFailure(planned.Effect, failure));
         lock (gate)
         {
             running = null;
@@ -113,7 +114,6 @@ internal sealed class Plan : IDisposable
             }
         }
 
-        planned.Batch.Finish(failure is null ? null : new EffectFailure(planned.Effect, failure));
         planned.Dispose();
     }
 

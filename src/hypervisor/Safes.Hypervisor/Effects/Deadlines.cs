@@ -6,7 +6,7 @@ namespace Safes.Hypervisor.Effects;
 public sealed record Deadlines(TimeSpan Bound, TimeSpan Opening)
 {
     /// <summary>For suspending hosts; the rest is for what has to come after.</summary>
-    public TimeSpan Suspend => Bound * 0.5;
+    public TimeSpan Suspend => Bound * 0.45;
 
     public TimeSpan Lock => Bound * 0.2;
 
