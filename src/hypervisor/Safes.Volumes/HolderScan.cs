@@ -119,7 +119,7 @@ internal sealed class HolderScan
 
     private void FindMounts(int pid)
     {
-        string ns = Processes.Link($"/proc/{pid}/ns/mnt"), own = Processes.Link("/proc/self/ns/mnt");
+        string ns = Processes.Link($"/proc/{pid}/ns/mnt"), own = Processes.Link("/proc/thread-self/ns/mnt");
         // A changed root shows only the mounts below it, so processes of one namespace can see different ones.
         if (ns.Length == 0 || !namespaces.Add(ns + Processes.Link($"/proc/{pid}/root")))
         {

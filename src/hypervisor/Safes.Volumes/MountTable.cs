@@ -11,7 +11,7 @@ internal sealed record MountLine(ulong Id, DeviceNumber Device, string Root, str
 /// <summary>Reads /proc/PID/mountinfo.</summary>
 internal static class MountTable
 {
-    internal static IReadOnlyList<MountLine> Own() => Parse(System.IO.File.ReadLines("/proc/self/mountinfo"));
+    internal static IReadOnlyList<MountLine> Own() => Parse(System.IO.File.ReadLines("/proc/thread-self/mountinfo"));
 
     /// <summary>The mounts that a process sees; empty when it has ended or is a kernel thread.</summary>
     internal static IReadOnlyList<MountLine> Of(int pid)

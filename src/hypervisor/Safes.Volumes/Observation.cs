@@ -14,16 +14,22 @@ internal static class Observation
         var seen = new HashSet<string>();
         foreach (int pid in loops.Any ? Processes.All() : [])
         {
-            string ns = Processes.Link($"/proc/{pid}/ns/mnt"), root = Processes.Link($"/proc/{pid}/root");
-            if (ns.Length == 0 || !seen.Add(ns + root))
-            {
-                continue;
-            }
+            Look($"/proc/{pid}", pid, () => MountTable.Of(pid));
+        }
 
-            foreach (var mount in MountTable.Of(pid).Where(m => loops.Has(m.Device)))
+        // The thread that asks may be the only one in its namespace.
+        Look("/proc/thread-self", Environment.ProcessId, MountTable.Own);
+
+        void Look(string process, int pid, Func<IReadOnlyList<MountLine>> read)
+        {
+            string ns = Processes.Link(process + "/ns/mnt"), root = Processes.Link(process + "/root");
+            if (loops.Any && ns.Length > 0 && seen.Add(ns + root))
             {
-                mounts.Add(new MountFact(ParseNamespace(ns), pid, mount.Path));
-                status = Worse(status, Ask($"/proc/{pid}/root{mount.Path}", loops, keys));
+                foreach (var mount in read().Where(m => loops.Has(m.Device)))
+                {
+                    mounts.Add(new MountFact(ParseNamespace(ns), pid, mount.Path));
+                    status = Worse(status, Ask($"{process}/root{mount.Path}", loops, keys));
+                }
             }
         }
 

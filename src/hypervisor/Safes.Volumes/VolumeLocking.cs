@@ -159,8 +159,12 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
         }
 
         // The volume's pages went with its inodes; names may linger in the caches of directory entries.
-        Step = "drop caches";
-        System.IO.File.WriteAllText("/proc/sys/vm/drop_caches", "2");
+        if (loops.Any)
+        {
+            Step = "drop caches";
+            System.IO.File.WriteAllText("/proc/sys/vm/drop_caches", "2");
+        }
+
         Step = "verify";
         while (Observation.KeyEntries(loops, known) is { Count: > 0 } && BootClock.Now < end)
         {

@@ -1,16 +1,8 @@
+using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
 using Safes.Linux;
-using Safes.Volumes;
 
 namespace Safes.Hypervisor.Guardian;
-
-/// <summary>What the guardian is started with.</summary>
-/// <param name="RunDirectory">The safe's run directory; the socket is guardian.sock in it, the log guardian.log.</param>
-/// <param name="Program">How to start the guardian: program and first arguments, by default this program with "guard".</param>
-/// <param name="RebootOnFailure">Whether it reboots the server when it cannot remove the key.</param>
-public sealed record GuardianOptions(string RunDirectory, IReadOnlyList<string>? Program = null, bool RebootOnFailure = false);
-
-/// <summary>What the guardian takes away when the deadline passes.</summary>
-public sealed record GuardedVolume(string File, string MountPoint, KeyIdentifier Key);
 
 /// <summary>
 /// The daemon's side of the guardian: a second process that closes the safe when the daemon cannot. All deadlines are
@@ -18,32 +10,230 @@ public sealed record GuardedVolume(string File, string MountPoint, KeyIdentifier
 /// </summary>
 public sealed class GuardianClient : IAsyncDisposable
 {
-    /// <summary>The guardian's process.</summary>
-    public int Pid => throw new NotImplementedException();
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Raised once, from a thread of its own, when the guardian's process ends while we still want it.</summary>
+    private readonly Socket socket;
+    private readonly SemaphoreSlim turn = new(1);
+    private readonly PidFd process;
+    private TaskCompletionSource<GuardianAnswer>? waiting;
+    private int state;    // 0: wanted, 1: died or no longer wanted
+
+    private GuardianClient(Socket socket, PidFd process)
+    {
+        this.socket = socket;
+        this.process = process;
+        new Thread(ReadAnswers, 128 * 1024) { IsBackground = true, Name = "guardian" }.Start();
+    }
+
+    /// <summary>Raised once, from a thread of its own, when the guardian ends (or no longer answers) while we still want it.</summary>
     public event Action? Died;
 
-    public bool IsAlive => Died is null;
+    /// <summary>The guardian's process.</summary>
+    public int Pid => process.Pid;
+
+    public bool IsAlive => Volatile.Read(ref state) == 0;
 
     /// <summary>Connects to the guardian that guards this safe already, or starts one.</summary>
-    public static Task<GuardianClient> StartOrConnectAsync(GuardianOptions options, TimeSpan? limit = null) => throw new NotImplementedException();
+    /// <exception cref="GuardianException">It did not come up within the limit (default 20 s).</exception>
+    public static Task<GuardianClient> StartOrConnectAsync(GuardianOptions options, TimeSpan? limit = null) => Task.Run(() =>
+    {
+        TimeSpan time = limit ?? TimeSpan.FromSeconds(20);
+        return TryConnect(options, TimeSpan.FromSeconds(3)) ?? Start(options, time);
+    });
 
-    /// <summary>Tells the guardian what to guard until when, with this process and its mount namespace; returns once it acknowledged. To be called before the
-    /// key is added, and again by a restarted daemon that adopts an open safe.</summary>
-    public Task ArmAsync(GuardedVolume volume, TimeSpan deadline) => throw new NotImplementedException();
+    /// <summary>
+    /// Tells the guardian what to guard, and by when the key must be gone, unless a later deadline comes; with this process and its mount
+    /// namespace. Returns once it acknowledged. To be called before the key is added, and again by a daemon that adopts an open safe.
+    /// </summary>
+    /// <remarks>The guardian begins before the deadline: 10 s, or a quarter of the time that is left when the deadline is set, if that is less.</remarks>
+    /// <exception cref="GuardianException">Not acknowledged.</exception>
+    public async Task ArmAsync(GuardedVolume volume, TimeSpan deadline)
+    {
+        using var self = PidFd.Open(Environment.ProcessId) ?? throw new InvalidOperationException();
+        await ArmAsync(volume, deadline, self).ConfigureAwait(false);
+    }
 
     /// <summary>A later deadline (an earlier one than the current is ignored: deadlines only grow).</summary>
-    public Task ExtendAsync(TimeSpan deadline) => throw new NotImplementedException();
+    /// <exception cref="GuardianException">Not acknowledged: it has gone, or the deadline has passed already.</exception>
+    public Task ExtendAsync(TimeSpan deadline) => DemandAsync(GuardianMessage.Extend(deadline));
 
-    /// <summary>Processes to end with the safe: QEMU, virtiofsd. Added to those given before; the ended ones are forgotten by themselves.</summary>
-    public Task HoldAsync(IReadOnlyList<PidFd> processes) => throw new NotImplementedException();
+    /// <summary>Processes to end with the safe: QEMU, virtiofsd. Added to those given before; ended ones are forgotten by themselves.</summary>
+    /// <exception cref="GuardianException">Not acknowledged.</exception>
+    public async Task HoldAsync(IReadOnlyList<PidFd> processes)
+    {
+        foreach (var some in processes.Chunk(GuardianMessage.MaxProcesses))
+        {
+            await DemandAsync(GuardianMessage.Hold(some), [.. some.Select(p => p.Handle)]).ConfigureAwait(false);
+        }
+    }
 
-    /// <summary>True when the guardian has seen for itself that the key is absent and the volume mounted nowhere, and stands down; false otherwise.</summary>
-    public Task<bool> DisarmAsync() => throw new NotImplementedException();
+    /// <summary>True when the guardian has seen for itself that the volume is closed (key absent, mounted nowhere, no loop device) and stands down.</summary>
+    public async Task<bool> DisarmAsync() => await AskAsync([(byte)GuardianCall.Disarm]).ConfigureAwait(false) == GuardianAnswer.Done;
 
-    /// <summary>Ends a disarmed guardian (at shutdown of the daemon with a closed safe). An armed one stays.</summary>
-    public Task EndAsync() => throw new NotImplementedException();
+    /// <summary>Ends a disarmed guardian (at shutdown of the daemon with a closed safe); false and no change when it is armed.</summary>
+    public async Task<bool> EndAsync()
+    {
+        bool wanted = Interlocked.Exchange(ref state, 1) == 0;
+        if (await AskAsync([(byte)GuardianCall.End]).ConfigureAwait(false) == GuardianAnswer.Done)
+        {
+            return true;
+        }
 
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+        Volatile.Write(ref state, wanted ? 0 : 1);
+        return false;
+    }
+
+    /// <summary>Lets go of the guardian, which goes on by itself while armed and ends otherwise.</summary>
+    public ValueTask DisposeAsync()
+    {
+        Volatile.Write(ref state, 1);
+        try
+        {
+            socket.Shutdown(SocketShutdown.Both);    // ends the thread that reads
+        }
+        catch (SocketException)
+        {
+            // Gone already.
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    internal async Task ArmAsync(GuardedVolume volume, TimeSpan deadline, PidFd daemon)
+    {
+        // By /proc and not by the pin's path: an open descriptor there would keep the pin's mount busy.
+        using var mounts = Fcntl.Open("/proc/thread-self/ns/mnt", Fcntl.ReadOnly);
+        await DemandAsync(GuardianMessage.Arm(volume, deadline), mounts, daemon.Handle).ConfigureAwait(false);
+    }
+
+    private static GuardianClient? TryConnect(GuardianOptions options, TimeSpan limit)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(options.Socket));
+            Rights.Send(socket, [(byte)GuardianCall.Hello]);
+            if (Poll.Wait([socket.SafeHandle], limit)[0])
+            {
+                byte[] answer = new byte[16];
+                var descriptors = new List<SafeFileHandle>();
+                if (Rights.Receive(socket, answer, descriptors) == 5 && descriptors is [var handle])
+                {
+                    return new GuardianClient(socket, PidFd.Adopt(BitConverter.ToInt32(answer, 1), handle));
+                }
+            }
+        }
+        catch (SocketException)
+        {
+            // Nobody listens.
+        }
+        catch (LinuxException)
+        {
+            // It ended while we asked.
+        }
+
+        socket.Dispose();
+        return null;
+    }
+
+    private static GuardianClient Start(GuardianOptions options, TimeSpan limit)
+    {
+        // The socket is made here and handed down, so it can be connected to at once.
+        File.Delete(options.Socket);
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(options.Socket));
+        File.SetUnixFileMode(options.Socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        listener.Listen(4);
+        string[] program = [.. options.Program ?? OwnProgram(), .. options.RebootOnFailure ? (string[])["--reboot"] : []];
+        var environment = new Dictionary<string, string>(ChildStart.DefaultEnvironment)
+        {
+            ["DOTNET_EnableDiagnostics"] = "0",
+            ["DOTNET_gcConcurrent"] = "0",
+        };
+        if (Environment.GetEnvironmentVariable("DOTNET_ROOT") is { } root)
+        {
+            environment["DOTNET_ROOT"] = root;
+        }
+
+        using var child = Child.Start(new ChildStart(program[0], program[1..])
+        {
+            Descriptors = [listener.SafeHandle],
+            LogFile = options.Log,
+            Environment = environment,
+        });
+        return TryConnect(options, limit) ?? throw Failed(child, options);
+    }
+
+    private static GuardianException Failed(Child child, GuardianOptions options)
+    {
+        child.KillGroup();
+        return new GuardianException($"did not start, see {options.Log}");
+    }
+
+    // Under `dotnet safed.dll` the program of the process is dotnet.
+    private static string[] OwnProgram() =>
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet"
+            ? [Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "safed.dll"), "guard"]
+            : [Environment.ProcessPath!, "guard"];
+
+    private async Task DemandAsync(byte[] record, params System.Runtime.InteropServices.SafeHandle[] descriptors)
+    {
+        var answer = await AskAsync(record, descriptors).ConfigureAwait(false);
+        if (answer != GuardianAnswer.Done)
+        {
+            throw new GuardianException($"{(GuardianCall)record[0]}: {answer}");
+        }
+    }
+
+    private async Task<GuardianAnswer> AskAsync(byte[] record, params System.Runtime.InteropServices.SafeHandle[] descriptors)
+    {
+        await turn.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            var answer = new TaskCompletionSource<GuardianAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+            Volatile.Write(ref waiting, answer);
+            Rights.Send(socket, record, descriptors);
+            return await answer.Task.WaitAsync(AnswerLimit).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // One that does not answer is none. If it only slept it closes the safe at its deadline; that must not hit a later one.
+            process.Kill();
+            throw new GuardianException("does not answer and was ended");
+        }
+        catch (LinuxException e)
+        {
+            throw new GuardianException($"has gone ({e.Message})");
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    private void ReadAnswers()
+    {
+        byte[] answer = new byte[16];
+        var descriptors = new List<SafeFileHandle>();
+        try
+        {
+            while (Rights.Receive(socket, answer, descriptors) > 0)
+            {
+                Volatile.Read(ref waiting)?.TrySetResult((GuardianAnswer)answer[0]);
+            }
+        }
+        catch (LinuxException)
+        {
+            // As good as its end.
+        }
+
+        bool wanted = Interlocked.Exchange(ref state, 1) == 0;
+        Volatile.Read(ref waiting)?.TrySetException(new GuardianException("has gone"));
+        process.Dispose();
+        socket.Dispose();
+        if (wanted)
+        {
+            Died?.Invoke();
+        }
+    }
 }

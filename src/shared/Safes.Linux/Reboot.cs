@@ -1,0 +1,15 @@
+using System.Runtime.InteropServices;
+
+namespace Safes.Linux;
+
+/// <summary>sys/reboot.h.</summary>
+public static partial class Reboot
+{
+    private const int AutoBoot = 0x01234567;
+
+    [LibraryImport("libc", EntryPoint = "reboot", SetLastError = true)]
+    private static partial int NativeReboot(int command);
+
+    /// <summary>Restarts the machine at once: nothing is synced, no program is asked.</summary>
+    public static void Now() => LinuxException.Check(NativeReboot(AutoBoot), "reboot");
+}
