@@ -58,7 +58,7 @@ public class GuardianTests
         try
         {
             await scene.ArmAsync(BootClock.Now + Lease);
-            Assert.True(scene.GuardianProcess.WaitForEnd(Lease + TimeSpan.FromSeconds(5)), scene.Log);
+            Assert.True(scene.GuardianProcess.WaitForEnd(TimeSpan.FromSeconds(30)), scene.Log);
             Assert.True(scene.Test.Volume.Observe(scene.Test.Key).IsClosed, scene.Log);
         }
         finally

@@ -74,7 +74,7 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
     internal void Rehearse()
     {
         var nothing = new FscryptVolume(volume.File + ".rehearsal", volume.MountPoint + ".rehearsal");
-        nothing.LockAsync(LockLimit, volume.Key).Wait(LockLimit);
+        nothing.LockAsync(LockLimit).Wait(LockLimit);
         nothing.FindHolders();
     }
 

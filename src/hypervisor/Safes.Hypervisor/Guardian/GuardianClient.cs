@@ -91,7 +91,7 @@ public sealed class GuardianClient : IAsyncDisposable
         {
             socket.Shutdown(SocketShutdown.Both);    // ends the thread that reads
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             // Gone already.
         }
@@ -139,11 +139,14 @@ public sealed class GuardianClient : IAsyncDisposable
     private static GuardianClient Start(GuardianOptions options, TimeSpan limit)
     {
         // The socket is made here and handed down, so it can be connected to at once.
-        File.Delete(options.Socket);
+        // Bound under another name first: .NET removes the name that it bound when it closes the socket.
+        string first = options.Socket + ".new";
+        File.Delete(first);
         using var listener = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
-        listener.Bind(new UnixDomainSocketEndPoint(options.Socket));
-        File.SetUnixFileMode(options.Socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        listener.Bind(new UnixDomainSocketEndPoint(first));
+        File.SetUnixFileMode(first, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         listener.Listen(4);
+        File.Move(first, options.Socket, overwrite: true);
         string[] program = [.. options.Program ?? OwnProgram(), .. options.RebootOnFailure ? (string[])["--reboot"] : []];
         var environment = new Dictionary<string, string>(ChildStart.DefaultEnvironment)
         {
@@ -161,13 +164,14 @@ public sealed class GuardianClient : IAsyncDisposable
             LogFile = options.Log,
             Environment = environment,
         });
+        listener.Dispose();    // the child's alone now: should it end, so does our connection
         return TryConnect(options, limit) ?? throw Failed(child, options);
     }
 
     private static GuardianException Failed(Child child, GuardianOptions options)
     {
         child.KillGroup();
-        return new GuardianException($"did not start, see {options.Log}");
+        return new GuardianException($"did not start: {string.Join(" | ", File.ReadLines(options.Log).TakeLast(3))}");
     }
 
     // Under `dotnet safed.dll` the program of the process is dotnet.
@@ -201,7 +205,7 @@ public sealed class GuardianClient : IAsyncDisposable
             process.Kill();
             throw new GuardianException("does not answer and was ended");
         }
-        catch (LinuxException e)
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
         {
             throw new GuardianException($"has gone ({e.Message})");
         }

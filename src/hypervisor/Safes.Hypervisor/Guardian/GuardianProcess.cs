@@ -70,9 +70,9 @@ public sealed class GuardianProcess : IDisposable
         {
             File.WriteAllText("/proc/self/oom_score_adj", "-1000");
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Log(e.Message);
+            Log($"not spared when memory runs out: {e.Message}");    // wants CAP_SYS_RESOURCE
         }
     }
 
