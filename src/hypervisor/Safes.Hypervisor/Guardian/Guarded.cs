@@ -104,7 +104,7 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
             if (reboot && BootClock.Now > deadline + RebootAfter)
             {
                 GuardianProcess.Log("rebooting: it cannot be closed");
-                Reboot.Now();
+                Machine.Reboot();
             }
 
             if (outcome is LockOutcome.Busy busy)

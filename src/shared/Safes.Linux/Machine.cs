@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Safes.Linux;
 
 /// <summary>sys/reboot.h.</summary>
-public static partial class Reboot
+public static partial class Machine
 {
     private const int AutoBoot = 0x01234567;
 
@@ -11,5 +11,5 @@ public static partial class Reboot
     private static partial int NativeReboot(int command);
 
     /// <summary>Restarts the machine at once: nothing is synced, no program is asked.</summary>
-    public static void Now() => LinuxException.Check(NativeReboot(AutoBoot), "reboot");
+    public static void Reboot() => LinuxException.Check(NativeReboot(AutoBoot), "reboot");
 }
