@@ -145,6 +145,18 @@ public sealed class RosterTests : IDisposable
     }
 
     [Fact]
+    public void An_entry_made_for_another_branch_is_refused()
+    {
+        var before = team.Roster;
+        var other = before.Extend(AddMember.Sign(before, team.Owner.Device, team.Owner.Signing, team.Person("eve").CreateId().Identity, owner: true));
+        var onOther = AddMember.Sign(other, team.Owner.Device, team.Owner.Signing, team.Person("dora").CreateId().Identity, owner: false);
+        team.Add("bob");
+        Assert.Equal(team.Roster.Count, onOther.Index);
+        Refused(RosterFlaw.OutOfOrder, onOther);
+        other.Extend(onOther);
+    }
+
+    [Fact]
     public void A_chain_with_any_bit_flipped_is_refused()
     {
         team.Join(team.Add("bob"));

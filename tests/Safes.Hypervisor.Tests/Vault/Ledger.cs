@@ -76,14 +76,14 @@ internal sealed class Ledger : IDisposable
         return person;
     }
 
-    public void Claim(Func<Task>? onVolume = null, Func<Genesis, Genesis>? change = null)
+    public void Claim(Func<Task>? onVolume = null, Func<Genesis, byte[], Genesis>? change = null)
     {
         var key = Issue();
         using var seed = KemKeyPair.NewSeed();
         using var share = SecretBuffer.Random(32);
         var address = Vault.AddressFor(Anna.Device);
         var genesis = Genesis.Sign(Anna.Keys.Signing, Anna.Keys.Identity(seed), address.ServerPin, address.GatewayKey, address.Init, Reveal(key.ServerShare));
-        genesis = change?.Invoke(genesis) ?? genesis;
+        genesis = change?.Invoke(genesis, Reveal(key.ServerShare)) ?? genesis;
         using var message = Join(Anna.Ck, seed, share);
         byte[] aad = OpenAad.Encode(Purpose.Claim, genesis.Safe, Anna.Device, TlsIdentity.Pin(Anna.Keys.Tls), address.ServerPin, key.PublicKey, [], 0, genesis.Bytes.Span);
         byte[] box = OneTimeSeal.Seal(key.PublicKey, message, aad);

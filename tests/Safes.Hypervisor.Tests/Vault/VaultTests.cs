@@ -50,14 +50,17 @@ public class VaultTests
         using var ledger = new Ledger(claimed: false);
         var mallory = ledger.NewPerson("mallory");
         byte[] other32 = new byte[32], other16 = new byte[16];
-        foreach (var change in new Func<Genesis, Genesis>[]
+        var (anna, forged) = (ledger.Anna.Keys, ledger.Anna.Keys.Identity(mallory.Keys.FirstSeed!) with { WireGuardKey = other32 });
+        foreach (var change in new Func<Genesis, byte[], Genesis>[]
         {
-            g => Genesis.Sign(mallory.Keys.Signing, mallory.Keys.CreateId().Identity, g.ServerPin, g.GatewayKey, g.Init, other32),
-            g => Genesis.Sign(ledger.Anna.Keys.Signing, g.Owner, other32, g.GatewayKey, g.Init, other32),
-            g => Genesis.Sign(ledger.Anna.Keys.Signing, g.Owner, g.ServerPin, other32, g.Init, other32),
-            g => Genesis.Sign(ledger.Anna.Keys.Signing, g.Owner, g.ServerPin, g.GatewayKey, other16, other32),
-            g => Genesis.Sign(ledger.Anna.Keys.Signing, g.Owner, g.ServerPin, g.GatewayKey, g.Init, other32),
-            g => Genesis.Sign(mallory.Keys.Signing, g.Owner, g.ServerPin, g.GatewayKey, g.Init, other32),
+            (g, rs) => Genesis.Sign(mallory.Keys.Signing, mallory.Keys.CreateId().Identity, g.ServerPin, g.GatewayKey, g.Init, rs),
+            (g, rs) => Genesis.Sign(anna.Signing, g.Owner, other32, g.GatewayKey, g.Init, rs),
+            (g, rs) => Genesis.Sign(anna.Signing, g.Owner, g.ServerPin, other32, g.Init, rs),
+            (g, rs) => Genesis.Sign(anna.Signing, g.Owner, g.ServerPin, g.GatewayKey, other16, rs),
+            (g, rs) => Genesis.Sign(anna.Signing, g.Owner, g.ServerPin, g.GatewayKey, g.Init, other32),
+            (g, rs) => Genesis.Sign(mallory.Keys.Signing, g.Owner, g.ServerPin, g.GatewayKey, g.Init, rs),
+            (g, rs) => Genesis.Sign(anna.Signing, forged, g.ServerPin, g.GatewayKey, g.Init, rs),
+            (g, rs) => Genesis.Sign(anna.Signing, anna.CreateId().Identity, g.ServerPin, g.GatewayKey, g.Init, rs),
         })
         {
             Assert.Equal(FaultCodes.BadRequest, CodeOf(() => ledger.Claim(change: change)));
