@@ -210,7 +210,13 @@ public sealed class RosterTests : IDisposable
         byte[] key = System.Security.Cryptography.RandomNumberGenerator.GetBytes(KemKeyPair.PublicKeySize);
         return id with
         {
-            Member = MemberId.Random(), Device = DeviceId.Random(), MemberName = $"m{i}", SigningKey = key[..32], TlsPin = key[32..64], WireGuardKey = key[64..96], KemKey = key,
+            Member = MemberId.Random(),
+            Device = DeviceId.Random(),
+            MemberName = $"m{i}",
+            SigningKey = key[..32],
+            TlsPin = key[32..64],
+            WireGuardKey = key[64..96],
+            KemKey = key,
         };
     }
 

@@ -47,7 +47,11 @@ internal sealed class Ledger : IDisposable
 
     public static SafeConfiguration Configuration { get; } = new()
     {
-        Name = "ledger", Endpoint = "safe.example.org:51820", Volume = "/srv/volume", VolumeBytes = 64 << 20, Network = "10.77.16.0/20",
+        Name = "ledger",
+        Endpoint = "safe.example.org:51820",
+        Volume = "/srv/volume",
+        VolumeBytes = 64 << 20,
+        Network = "10.77.16.0/20",
     };
 
     public MemoryFiles Files { get; private set; } = new();
