@@ -37,7 +37,7 @@ internal sealed class Fleet : IAsyncDisposable
     /// <summary>A fleet on the open volume: after an open, or after a restart of the daemon.</summary>
     public async Task StartAsync()
     {
-        Authority = await SshAuthority.OpenAsync(Volume.Volume.Root.Below("ssh"));
+        Authority = await SshAuthority.OpenAsync(Volume.Volume.Root.Below("ssh"), Path.Combine(Volume.Place, "signing"));
         Hosts = new HostFleet(With(new HostFleetOptions
         {
             Zone = "ledger",
@@ -68,6 +68,18 @@ internal sealed class Fleet : IAsyncDisposable
         await Volume.ReopenAsync();
         await StartAsync();
         return await Hosts.ResumeAllAsync(1);
+    }
+
+    /// <summary>After a test, however it ended: the volume is open and a fresh fleet on it.</summary>
+    public async Task RestoreAsync()
+    {
+        await Hosts.DisposeAsync();
+        if (!Directory.Exists(Volume.At("share")))
+        {
+            await Volume.ReopenAsync();
+        }
+
+        await StartAsync();
     }
 
     /// <summary>Plain OpenSSH, with the session's certificate and the safe's host authority as the only trust.</summary>

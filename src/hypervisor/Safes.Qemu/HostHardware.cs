@@ -15,9 +15,6 @@ public sealed record HostHardware(string Name, int Cpus, long MemoryBytes, strin
     /// <summary>The tag under which guests mount the share.</summary>
     public const string ShareTag = "safe";
 
-    /// <summary>True: it has no disk, the initrd is all there is.</summary>
-    public bool Diskless { get; init; }
-
     /// <summary>Added to the kernel's command line.</summary>
     public string Append { get; init; } = "";
 
@@ -36,11 +33,6 @@ public sealed record HostHardware(string Name, int Cpus, long MemoryBytes, strin
         bool shape = slots == default;
         string Fd(int number) => shape ? "*" : number.ToString(CultureInfo.InvariantCulture);
         string mebibytes = (MemoryBytes >> 20).ToString(CultureInfo.InvariantCulture);
-        string[] disk = Diskless ? [] :
-        [
-            "-drive", "if=none,id=disk0,file=disk.qcow2,format=qcow2,cache=writeback,discard=ignore",
-            "-device", "virtio-blk-pci,drive=disk0",
-        ];
         return
         [
             "-machine", $"{Machine},accel={accelerator},memory-backend=mem,dump-guest-core=off",
@@ -54,7 +46,8 @@ public sealed record HostHardware(string Name, int Cpus, long MemoryBytes, strin
             "-chardev", $"socket,id=agent,fd={Fd(slots.Agent)},server=on,wait=off", "-device", "virtio-serial-pci",
             "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
             "-device", "virtio-rng-pci", "-device", $"vmgenid,guid={generationId}",
-            .. disk,
+            "-drive", "if=none,id=disk0,file=disk.qcow2,format=qcow2,cache=writeback,discard=ignore",
+            "-device", "virtio-blk-pci,drive=disk0",
             "-netdev", $"tap,id=net0,fd={Fd(slots.Tap)}", "-device", $"virtio-net-pci,netdev=net0,mac={(shape ? "*" : Mac)},romfile=",
             "-chardev", $"socket,id=share,fd={Fd(slots.Share)}", "-device", $"vhost-user-fs-pci,chardev=share,tag={ShareTag},queue-size=1024",
         ];

@@ -27,6 +27,21 @@ internal sealed class MachineProcesses : IDisposable
     /// <summary>Completes when neither is left.</summary>
     public Task Ended { get; }
 
+    private readonly List<PidFd> known = [];
+
+    private PidFd[] Workers()
+    {
+        lock (known)
+        {
+            if (known.Count == 0 && Virtiofsd is { Ended.IsCompleted: false })
+            {
+                known.AddRange(Virtiofsd.Children());
+            }
+
+            return [.. known];
+        }
+    }
+
     public static async Task<MachineProcesses> StartAsync(MachineStart start, Guid generationId, bool incoming)
     {
         var (tools, hardware, places) = (start.Tools, start.Hardware, start.Places);
@@ -91,28 +106,79 @@ internal sealed class MachineProcesses : IDisposable
         var qemu = uuid is null || record.Uuid == uuid ? RunningProcess.Adopt(record.Qemu, record.QemuStart) : null;
         if (qemu is null)
         {
-            virtiofsd?.Handle.Kill();
-            virtiofsd?.Dispose();
+            foreach (var orphan in virtiofsd is null ? [] : (PidFd[])[virtiofsd.Handle, .. virtiofsd.Children()])
+            {
+                orphan.Kill();
+                orphan.Dispose();
+            }
+
             return null;
         }
 
         return new MachineProcesses(qemu, virtiofsd);
     }
 
-    public void Kill()
+    /// <summary>All there are: QEMU, virtiofsd, and the sandboxed half of it that does the work.</summary>
+    public IReadOnlyList<PidFd> All() => Virtiofsd is null or { Ended.IsCompleted: true } ? [Qemu.Handle] : [Qemu.Handle, Virtiofsd.Handle, .. Workers()];
+
+    /// <summary>Ends all of them and waits.</summary>
+    /// <exception cref="HungException">One cannot be ended: it waits for a device.</exception>
+    public async Task KillAsync(TimeSpan limit)
     {
+        // virtiofsd's sandboxed half is the first process of a namespace and need not follow the other one into death.
+        var workers = Workers();
         Qemu.Handle.Kill();
         Virtiofsd?.Handle.Kill();
+        foreach (var worker in workers)
+        {
+            worker.Kill();
+        }
+
+        var end = BootClock.Now + limit;
+        try
+        {
+            await Ended.WaitAsync(limit).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            var (program, pid) = Hanging();
+            throw new HungException(program, pid, "kill", limit);
+        }
+
+        foreach (var worker in workers)
+        {
+            if (!await Background.Run(() => worker.WaitForEnd(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero)).ConfigureAwait(false))
+            {
+                throw new HungException("virtiofsd", worker.Pid, "kill", limit);
+            }
+        }
     }
 
     /// <summary>The one that hangs: virtiofsd when it stands still, else QEMU.</summary>
-    public (string Program, int Pid) Hanging() =>
-        !Qemu.StandsStill() && Virtiofsd is { Ended.IsCompleted: false } v && v.StandsStill() ? ("virtiofsd", v.Pid) : ("QEMU", Qemu.Pid);
+    public (string Program, int Pid) Hanging()
+    {
+        if (!RunningProcess.StandsStill(Qemu.Pid) && Virtiofsd is { Ended.IsCompleted: false })
+        {
+            foreach (var process in (PidFd[])[Virtiofsd.Handle, .. Workers()])
+            {
+                if (RunningProcess.StandsStill(process.Pid))
+                {
+                    return ("virtiofsd", process.Pid);
+                }
+            }
+        }
+
+        return ("QEMU", Qemu.Pid);
+    }
 
     public void Dispose()
     {
         Qemu.Dispose();
         Virtiofsd?.Dispose();
+        foreach (var worker in known)
+        {
+            worker.Dispose();
+        }
     }
 
     private static Socket Listen(string path)
@@ -142,7 +208,10 @@ internal sealed class MachineProcesses : IDisposable
             // It ends by itself when its connection closes; one that does not would keep the volume.
             if (await Task.WhenAny(Virtiofsd.Ended, Task.Delay(Grace)).ConfigureAwait(false) != Virtiofsd.Ended)
             {
-                Virtiofsd.Handle.Kill();
+                foreach (var process in (PidFd[])[Virtiofsd.Handle, .. Workers()])
+                {
+                    process.Kill();
+                }
             }
 
             await Virtiofsd.Ended.ConfigureAwait(false);

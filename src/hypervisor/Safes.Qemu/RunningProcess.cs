@@ -42,10 +42,19 @@ internal sealed class RunningProcess : IDisposable
         return new RunningProcess(handle, startTime, Background.Run(() => handle.WaitForEnd(TimeSpan.FromDays(10_000))));
     }
 
+    /// <summary>The processes that it started and that still run.</summary>
+    public IReadOnlyList<PidFd> Children() =>
+    [
+        .. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) ? pid : 0)
+            .Where(pid => pid > 0 && IsChild(pid)).Select(PidFd.Open).OfType<PidFd>().Where(child => IsChild(child.Pid)),
+    ];
+
     /// <summary>True when the kernel has it stopped or waiting for a device: then it is what hangs.</summary>
-    public bool StandsStill() => Fields(Pid) is [var state, ..] && state is "D" or "T" or "t";
+    public static bool StandsStill(int pid) => Fields(pid) is [var state, ..] && state is "D" or "T" or "t";
 
     public void Dispose() => Handle.Dispose();
+
+    private bool IsChild(int pid) => Fields(pid) is { Length: > 1 } f && f[1] == Pid.ToString(CultureInfo.InvariantCulture);
 
     private static ulong? StartTimeOf(int pid) =>
         Fields(pid) is { Length: > 19 } f && ulong.TryParse(f[19], NumberStyles.None, CultureInfo.InvariantCulture, out ulong ticks) ? ticks : null;

@@ -30,8 +30,7 @@ public sealed record StateRecord
 
     public required FileMark Ram { get; init; }
 
-    /// <summary>Null for a machine without a disk.</summary>
-    public required FileMark? Disk { get; init; }
+    public required FileMark Disk { get; init; }
 
     public required string Qemu { get; init; }
 
@@ -94,7 +93,7 @@ public sealed record StateRecord
         Same("hardware", Hardware, hardware.Shape(tools.Accelerator));
         Intact("record", Host == hardware.Name);
         Intact("ram", FileMark.Of(places.Ram) == Ram);
-        Intact("disk", hardware.Diskless ? Disk is null : FileMark.Of(places.Disk) == Disk);
+        Intact("disk", FileMark.Of(places.Disk) == Disk);
         Intact("state", Length > 0 && DigestOf(places.State, Length) == Digest);
     }
 

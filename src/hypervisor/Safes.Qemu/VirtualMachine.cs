@@ -31,8 +31,8 @@ public sealed class VirtualMachine : IAsyncDisposable
 
     public PidFd Qemu => processes.Qemu.Handle;
 
-    /// <summary>Null when it was gone already when the machine was adopted.</summary>
-    public PidFd? Virtiofsd => processes.Virtiofsd?.Handle;
+    /// <summary>Every process of it: what must be gone before the volume can be locked.</summary>
+    public IReadOnlyList<PidFd> Processes => processes.All();
 
     /// <summary>On <see cref="BootClock"/>.</summary>
     public TimeSpan StartedAt { get; }
@@ -46,7 +46,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <summary>Completes when virtiofsd has ended.</summary>
     public Task ShareEnded => processes.Virtiofsd?.Ended ?? Task.CompletedTask;
 
-    /// <summary>How often the guest was told that its memory is a copy; from here on, 1 at each load.</summary>
+    /// <summary>vmgenid: a fresh one at each start, which makes the guest reseed its random generator.</summary>
     public Guid GenerationId { get; private init; }
 
     /// <summary>Boots.</summary>
@@ -120,8 +120,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
             // Alive, ours, and of no use.
-            processes.Kill();
-            await processes.Ended.WaitAsync(start.Limits.Quit).ConfigureAwait(false);
+            await processes.KillAsync(start.Limits.Quit).ConfigureAwait(false);
         }
 
         return null;
@@ -187,7 +186,7 @@ public sealed class VirtualMachine : IAsyncDisposable
             Digest = await digest.ConfigureAwait(false),
             Length = length,
             Ram = FileMark.Of(Places.Ram)!,
-            Disk = Hardware.Diskless ? null : FileMark.Of(Places.Disk),
+            Disk = FileMark.Of(Places.Disk)!,
             Qemu = start.Tools.QemuVersion,
             Accelerator = start.Tools.Accelerator,
             Cpu = HostCpu.Describe(start.Tools.Accelerator),
@@ -230,30 +229,15 @@ public sealed class VirtualMachine : IAsyncDisposable
 
     /// <summary>Ends both processes at once.</summary>
     /// <exception cref="HungException">One of them cannot be ended: it waits for a device.</exception>
-    public async Task KillAsync()
-    {
-        processes.Kill();
-        await NamedAsync(Ended, "kill", start.Limits.Quit).ConfigureAwait(false);
-    }
+    public Task KillAsync() => processes.KillAsync(start.Limits.Quit);
 
     /// <summary>Ends what runs of the machine with these files, by the record of its processes alone.</summary>
     /// <exception cref="HungException">One of them cannot be ended.</exception>
     public static async Task KillRecordedAsync(HostPlaces places, TimeSpan limit)
     {
-        if (MachineProcesses.Adopt(places, uuid: null) is not { } processes)
+        if (MachineProcesses.Adopt(places, uuid: null) is { } processes)
         {
-            return;
-        }
-
-        processes.Kill();
-        try
-        {
-            await processes.Ended.WaitAsync(limit).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            var (program, pid) = processes.Hanging();
-            throw new HungException(program, pid, "kill", limit);
+            await processes.KillAsync(limit).ConfigureAwait(false);
         }
     }
 
@@ -286,8 +270,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         }
         catch (Exception e)
         {
-            processes.Kill();
-            await processes.Ended.WaitAsync(start.Limits.Quit).ConfigureAwait(false);
+            await processes.KillAsync(start.Limits.Quit).ConfigureAwait(false);
             throw e is QmpException { Kind: QmpException.Gone } ? new QmpException("start", QmpException.Gone, LastWords(start.Places)) : e;
         }
     }
@@ -337,8 +320,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     private async Task FlushAsync()
     {
         await Task.WhenAll(
-            WriteBack.DurablyAsync(Places.Ram, 2), WriteBack.DurablyAsync(Places.State, 1),
-            Hardware.Diskless ? Task.CompletedTask : WriteBack.DurablyAsync(Places.Disk, 1)).ConfigureAwait(false);
+            WriteBack.DurablyAsync(Places.Ram, 2), WriteBack.DurablyAsync(Places.State, 1), WriteBack.DurablyAsync(Places.Disk, 1)).ConfigureAwait(false);
         await Background.Run(() => Fcntl.SyncDirectory(Places.Home)).ConfigureAwait(false);
     }
 

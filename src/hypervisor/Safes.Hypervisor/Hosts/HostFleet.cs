@@ -35,8 +35,7 @@ public sealed class HostFleet : IAsyncDisposable
     public event Action<HostStatus>? Changed;
 
     /// <summary>QEMU and virtiofsd of every host that runs: what the guardian must be able to end.</summary>
-    public IReadOnlyList<PidFd> Processes =>
-        [.. hosts.Values.Select(h => h.Machine).OfType<VirtualMachine>().SelectMany(m => m.Virtiofsd is { } v ? (PidFd[])[m.Qemu, v] : [m.Qemu])];
+    public IReadOnlyList<PidFd> Processes => [.. hosts.Values.Select(h => h.Machine).OfType<VirtualMachine>().SelectMany(m => m.Processes)];
 
     private VolumeDirectory Directory => Options.Volume.Below("hosts");
 
@@ -331,8 +330,6 @@ public sealed class HostFleet : IAsyncDisposable
         {
             await host.DisposeAsync().ConfigureAwait(false);
         }
-
-        closing.Dispose();
     }
 
     private static FaultException Closing() => new(FaultCodes.Closing);

@@ -20,11 +20,13 @@ public sealed partial class SshAuthority
     private static readonly TimeSpan HostValidity = TimeSpan.FromDays(30);
 
     private readonly VolumeDirectory directory;
+    private readonly string scratch;
     private long serial = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 
-    private SshAuthority(VolumeDirectory directory)
+    private SshAuthority(VolumeDirectory directory, string scratch)
     {
         this.directory = directory;
+        this.scratch = scratch;
         UserAuthority = PublicKeyOf(UserKey);
         HostAuthority = PublicKeyOf(HostKey);
     }
@@ -39,8 +41,13 @@ public sealed partial class SshAuthority
     private static partial Regex Ed25519Line();
 
     /// <summary>Opens the authorities in the volume's directory `ssh`, or makes them.</summary>
-    public static async Task<SshAuthority> OpenAsync(VolumeDirectory directory)
+    /// <param name="scratch">
+    /// A directory of root's outside the volume. Public keys and certificates pass through it: on a full volume members must still get in,
+    /// or nobody could tidy up.
+    /// </param>
+    public static async Task<SshAuthority> OpenAsync(VolumeDirectory directory, string scratch)
     {
+        Directory.CreateDirectory(scratch, (UnixFileMode)0x1c0);
         foreach (string key in (string[])[UserKey, HostKey])
         {
             if (!directory.Exists($"{key}.pub"))
@@ -58,7 +65,7 @@ public sealed partial class SshAuthority
             }
         }
 
-        return new SshAuthority(directory);
+        return new SshAuthority(directory, scratch);
     }
 
     /// <summary>The one form in which a public key is taken from a guest or a device: type and base64, no comment.</summary>
@@ -82,21 +89,20 @@ public sealed partial class SshAuthority
     {
         string key = Checked(publicKey);
         string number = Interlocked.Increment(ref serial).ToString(CultureInfo.InvariantCulture);
-        // Public halves only pass through this directory; its authority's private key never leaves the volume.
-        string file = $"signing-{number}.pub", made = $"signing-{number}-cert.pub";
+        string file = Path.Combine(scratch, $"signing-{number}.pub"), made = Path.Combine(scratch, $"signing-{number}-cert.pub");
         try
         {
-            directory.WriteFile(file, System.Text.Encoding.ASCII.GetBytes(key + "\n"));
+            await File.WriteAllTextAsync(file, key + "\n").ConfigureAwait(false);
             string seconds = ((long)validity.TotalSeconds).ToString(CultureInfo.InvariantCulture);
             await Tool.RunAsync(
-                "ssh-keygen", ["-q", "-s", directory.PathOf(authority), .. what, "-V", $"{Backdated}:+{seconds}s", "-z", number, directory.PathOf(file)],
+                "ssh-keygen", ["-q", "-s", directory.PathOf(authority), .. what, "-V", $"{Backdated}:+{seconds}s", "-z", number, file],
                 limit: TimeSpan.FromSeconds(10)).ConfigureAwait(false);
-            return System.Text.Encoding.ASCII.GetString(directory.ReadFile(made, 8192)!).Trim();
+            return (await File.ReadAllTextAsync(made).ConfigureAwait(false)).Trim();
         }
         finally
         {
-            directory.RemoveFile(file);
-            directory.RemoveFile(made);
+            File.Delete(file);
+            File.Delete(made);
         }
     }
 

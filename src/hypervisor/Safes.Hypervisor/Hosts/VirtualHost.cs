@@ -182,8 +182,8 @@ internal sealed class VirtualHost(HostFleetOptions options, HostDefinition defin
             await DetachAsync().ConfigureAwait(false);
         }
 
-        Define(Definition with { Running = false });
         Become(HostState.Stopped, "");
+        Define(Definition with { Running = false });
     });
 
     /// <summary>Ends its processes at once, whatever else is under way with it.</summary>
@@ -402,12 +402,11 @@ internal sealed class VirtualHost(HostFleetOptions options, HostDefinition defin
             {
                 bool asked = shutdown is { IsCompletedSuccessfully: true } && shutdown.Result.TryGetProperty("guest", out var guest) && guest.ValueKind is System.Text.Json.JsonValueKind.True;
                 await DetachAsync().ConfigureAwait(false);
+                Become(asked ? HostState.Stopped : HostState.Failed, asked ? "powered off from inside" : "QEMU has ended by itself");
                 if (asked)
                 {
                     Define(Definition with { Running = false });
                 }
-
-                Become(asked ? HostState.Stopped : HostState.Failed, asked ? "powered off from inside" : "QEMU has ended by itself");
             }
         }).ConfigureAwait(false);
     }

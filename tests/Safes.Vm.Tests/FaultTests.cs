@@ -1,0 +1,206 @@
+using Safes.Hypervisor.Hosts;
+using Safes.Linux;
+using Safes.Qemu;
+
+namespace Safes.Vm.Tests;
+
+/// <summary>Whatever becomes of a host's programs, the others and the safe go on, and the safe closes.</summary>
+[Trait("needs", "guest")]
+public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>, IAsyncLifetime
+{
+    private readonly Fleet fleet = shared.Fleet;
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        fleet.With = o => o;
+        await fleet.RestoreAsync();
+        File.Delete(fleet.Volume.At("share/filling"));
+        foreach (var host in fleet.Hosts.Status())
+        {
+            await fleet.Hosts.RemoveAsync(host.Name);
+        }
+    }
+
+    [Fact]
+    public async Task QEMU_killed_in_the_middle_of_saving_costs_that_host_its_memory_and_nothing_else()
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("killed"));
+        await fleet.Hosts.AddAsync(new HostRequest("other"));
+        await OkAsync("killed", "echo kept >kept && sync; touch /dev/shm/memory");
+        await OkAsync("other", "touch /dev/shm/memory");
+        string state = fleet.Volume.At("hosts/killed/state");
+        var qemu = QemuOf("killed");
+        var killer = Background.Run(() =>
+        {
+            var end = BootClock.Now + TimeSpan.FromSeconds(20);
+            using var fd = Fcntl.Open(state, Fcntl.ReadOnly);
+            byte[] begin = new byte[64];
+            while (BootClock.Now < end && RandomAccess.Read(fd, begin, 0) == 64 && begin.All(b => b == 0))
+            {
+            }
+
+            qemu.Kill();
+        });
+        var outcomes = await fleet.CloseAsync();    // which finds the volume locked, with everything gone
+        await killer;
+        Assert.True(outcomes.Single(o => o.Host == "other").Done);
+        Assert.False(outcomes.Single(o => o.Host == "killed").Done);
+
+        var opened = await fleet.ReopenAsync();
+        Assert.All(opened, o => Assert.True(o.Done, o.Fault?.Message));
+        await OkAsync("other", "test -e /dev/shm/memory");
+        await OkAsync("killed", "grep -q kept kept && ! test -e /dev/shm/memory && mountpoint -q /safe");
+    }
+
+    [Theory]
+    [InlineData("QEMU")]
+    [InlineData("virtiofsd")]
+    public async Task A_program_that_hangs_is_named_and_ended_and_the_safe_closes(string program)
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("hung"));
+        fleet.With = o => o with { Limits = new Limits { Command = TimeSpan.FromSeconds(2), Save = TimeSpan.FromSeconds(2), Quit = TimeSpan.FromSeconds(5) } };
+        await fleet.Hosts.DisposeAsync();
+        await fleet.StartAsync();
+        var processes = fleet.Hosts.Processes;
+        Assert.Equal(3, processes.Count);
+        var stopped = processes[program == "QEMU" ? 0 : 2];
+        stopped.Signal(SignalNumbers.Stop);
+        var outcome = Assert.Single(await fleet.CloseAsync());
+        fleet.With = o => o;
+        Assert.False(outcome.Done);
+        Assert.True(program == outcome.Hung, outcome.Fault!.Details["why"]);
+        Assert.Equal($"{stopped.Pid}", outcome.Fault!.Details["pid"]);
+
+        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, o.Fault?.Message));
+    }
+
+    [Fact]
+    public async Task A_restarted_daemon_takes_over_what_runs_and_signals_nothing_foreign()
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("kept"));
+        await OkAsync("kept", "touch /dev/shm/memory");
+        int[] before = [.. fleet.Hosts.Processes.Select(p => p.Pid)];
+        await fleet.Hosts.DisposeAsync();
+
+        await fleet.StartAsync();
+        Assert.Equal(before, fleet.Hosts.Processes.Select(p => p.Pid));
+        Assert.Equal(HostState.Running, Assert.Single(fleet.Hosts.Status()).State);
+        await OkAsync("kept", "test -e /dev/shm/memory");
+        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, o.Fault?.Message));
+
+        // A record whose numbers have come to mean another process: that one lives on.
+        using var foreign = Child.Start(new ChildStart("sleep", ["60"]));
+        string record = Path.Combine(fleet.Volume.Place, "hosts/kept/process.json");
+        string text = await File.ReadAllTextAsync(record, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            record, text.Replace($"\"qemu\":{before[0]}", $"\"qemu\":{foreign.Pid}", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await fleet.Volume.ReopenAsync();
+        await fleet.StartAsync();
+        Assert.Empty(fleet.Hosts.Processes);
+        Assert.All(await fleet.Hosts.ResumeAllAsync(1), o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.False(foreign.Exited.IsCompleted);
+        foreign.Kill();
+        await OkAsync("kept", "test -e /dev/shm/memory");
+    }
+
+    [Fact]
+    public async Task A_full_volume_still_closes_and_opens()
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("full"));
+        await OkAsync("full", "touch /dev/shm/memory");
+        string filling = fleet.Volume.At("share/filling");
+        Fill(filling);
+        Assert.Equal(0, Statfs.Of(fleet.Volume.Safe).Available);
+        // The host can go on dirtying its memory and writing its disk, whose room is its own.
+        await OkAsync("full", "head -c 100M /dev/urandom >big && sync && rm big && head -c 100M /dev/urandom >big && sync");
+        Fill(filling);
+        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, o.Fault?.Message));
+        await OkAsync("full", "test -e /dev/shm/memory");
+    }
+
+    [Fact]
+    public async Task What_ends_by_itself_is_known_to_have_ended()
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("ends"));
+        var changes = System.Threading.Channels.Channel.CreateUnbounded<HostStatus>();
+        fleet.Hosts.Changed += s => changes.Writer.TryWrite(s);
+
+        fleet.Hosts.Processes[1].Kill();
+        Assert.Contains("share", (await NextAsync(HostState.Degraded)).Note, StringComparison.Ordinal);
+        QemuOf("ends").Kill();
+        await NextAsync(HostState.Failed);
+        Assert.Empty(fleet.Hosts.Processes);
+
+        await fleet.Hosts.StartAsync("ends", cold: false);
+        await fleet.SshAsync("ends", "sudo systemctl poweroff --force --force");
+        Assert.Contains("inside", (await NextAsync(HostState.Stopped)).Note, StringComparison.Ordinal);
+
+        async Task<HostStatus> NextAsync(HostState state)
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            while (true)
+            {
+                if (await changes.Reader.ReadAsync(limit.Token) is var s && s.State == state)
+                {
+                    return s;
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_host_whose_agent_is_dead_is_let_through_and_marked()
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("mute"));
+        await OkAsync("mute", "sudo systemctl stop qemu-guest-agent");
+        fleet.With = o => o with { ClockLimit = TimeSpan.FromSeconds(3) };
+        await fleet.CloseAsync();
+        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, o.Fault?.Message));
+        fleet.With = o => o;
+        var status = Assert.Single(fleet.Hosts.Status());
+        Assert.Equal((HostState.Degraded, "clock not set"), (status.State, status.Note));
+        await OkAsync("mute", "sudo systemctl start qemu-guest-agent");
+    }
+
+    private static void Fill(string file)
+    {
+        using var fd = Fcntl.Open(file, Fcntl.WriteOnly | Fcntl.Create | Fcntl.Append);
+        long free = Statfs.Of(Path.GetDirectoryName(file)!).Available;
+        try
+        {
+            Fcntl.Allocate(fd, Stat.Of(fd).Length, Math.Max(4096, free - (8 << 20)));
+        }
+        catch (LinuxException e) when (e.Number == Errno.NoSpace)
+        {
+            // less was free than it said
+        }
+
+        foreach (int size in (int[])[1 << 20, 4096, 1])
+        {
+            try
+            {
+                byte[] block = new byte[size];
+                while (true)
+                {
+                    Unistd.Write(fd, block);
+                }
+            }
+            catch (LinuxException e) when (e.Number == Errno.NoSpace)
+            {
+                // full, to this size
+            }
+        }
+    }
+
+    private PidFd QemuOf(string host) => fleet.Hosts.Processes.First(p =>
+        File.ReadAllText($"/proc/{p.Pid}/cmdline").Contains($"-name\0{host}\0", StringComparison.Ordinal));
+
+    private async Task OkAsync(string host, string command)
+    {
+        var said = await fleet.SshAsync(host, command);
+        Assert.True(said.Exit == 0, $"{command}: {said.Exit} {said.Output}{said.Error}");
+    }
+}
