@@ -296,7 +296,7 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
 
     private async Task EnterAsync()
     {
-        var ssh = await SshAuthority.OpenAsync(Volume.Root.Below("ssh")).ConfigureAwait(false);
+        var ssh = await SshAuthority.OpenAsync(Volume.Root.Below("ssh"), Path.Combine(parts.Paths.Hosts, ".signing")).ConfigureAwait(false);
         var fleet = new HostFleet(new HostFleetOptions
         {
             Zone = parts.Paths.Name,

@@ -127,20 +127,7 @@ public sealed class HostFleet : IAsyncDisposable
     }
 
     /// <summary>Writes dirty guest memory to the volume while the guests run on: when a lease falls silent, or the last member says leave.</summary>
-    public Task WriteBackAllAsync() => Task.WhenAll(hosts.Values.Select(async host =>
-    {
-        if (host.Machine is { } machine)
-        {
-            try
-            {
-                await machine.WriteBackAsync().ConfigureAwait(false);
-            }
-            catch (IOException)
-            {
-                // Suspending will find out and say so.
-            }
-        }
-    }));
+    public Task WriteBackAllAsync() => AllAsync(hosts.Values, h => h.WriteBackAsync());
 
     /// <summary>Makes a host and starts it.</summary>
     /// <exception cref="FaultException">HostName, HostExists, HostMemory, HostDisk, ImageMissing, ImageDamaged, NoRoom, HostFailed, Closing, BadRequest.</exception>

@@ -13,7 +13,7 @@ internal sealed class VirtualHost(HostFleetOptions options, HostDefinition defin
 
     private readonly SemaphoreSlim gate = new(1);
     private CancellationTokenSource running = new();
-    private Task housekeeping = Task.CompletedTask;
+    private Task housekeeping = Task.CompletedTask, writingBack = Task.CompletedTask;
     private volatile VirtualMachine? machine;
     private volatile bool expectedToEnd;
 
@@ -172,6 +172,17 @@ internal sealed class VirtualHost(HostFleetOptions options, HostDefinition defin
         }
     });
 
+    /// <summary>Writes dirty memory to the volume while the guest runs on. Whoever suspends it meanwhile waits for this to let go of the file.</summary>
+    public Task WriteBackAsync()
+    {
+        if (machine is { } written && writingBack.IsCompleted)
+        {
+            writingBack = written.WriteBackAsync();
+        }
+
+        return writingBack;
+    }
+
     public Task PowerOffAsync(TimeSpan limit) => AloneAsync(async () =>
     {
         if (machine is { } leaving)
@@ -221,7 +232,6 @@ internal sealed class VirtualHost(HostFleetOptions options, HostDefinition defin
         expectedToEnd = true;
         await running.CancelAsync().ConfigureAwait(false);
         await DetachAsync().ConfigureAwait(false);
-        running.Dispose();
     }
 
     private MachineStart Start() => new(options.Tools, Hardware, Places, () => options.Ports.OpenAsync(Definition.Number), options.EmptyNetworkPin)
@@ -347,7 +357,6 @@ internal sealed class VirtualHost(HostFleetOptions options, HostDefinition defin
     private void Attach(VirtualMachine started)
     {
         expectedToEnd = false;
-        running.Dispose();
         running = new CancellationTokenSource();
         machine = started;
         _ = WatchAsync(started, started.Qmp.NextEvent((name, _) => name == "SHUTDOWN"));
@@ -362,7 +371,7 @@ internal sealed class VirtualHost(HostFleetOptions options, HostDefinition defin
         }
 
         // Its connections are closed, so it ends soon; it may have a file of the volume open until then.
-        await Task.WhenAny(housekeeping, Task.Delay(options.Limits.Command)).ConfigureAwait(false);
+        await Task.WhenAny(Task.WhenAll(housekeeping, writingBack), Task.Delay(options.Limits.Command)).ConfigureAwait(false);
     }
 
     private void InBackground(Func<CancellationToken, Task> work)
