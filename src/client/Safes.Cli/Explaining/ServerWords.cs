@@ -23,7 +23,7 @@ internal static class ServerWords
         (GatewayDown, f => Told(f, "its gateway does not come up")),
         (Internal, f => f.Has("from")
             ? Told(f, "something went wrong at the server")
-            : new($"something went wrong here{f.Tail("what", "why")}", Hint: "this is a fault of `safe`; --verbose tells more")),
+            : new($"something went wrong here{f.Tail("what", "detail", "why")}", Hint: "this is a fault of `safe`; --verbose tells more")),
         (BadConfiguration, f => Told(f, "its configuration is wrong")),
     ];
 

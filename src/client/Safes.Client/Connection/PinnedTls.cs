@@ -18,7 +18,7 @@ public sealed class PinnedTls(X509Certificate2 mine, ReadOnlyMemory<byte> server
     public static TimeSpan Limit { get; } = TimeSpan.FromSeconds(10);
 
     /// <exception cref="FaultException">wrong-server, or no-server when nobody speaks TLS there.</exception>
-    public async Task<Stream> HandshakeAsync(Stream under, CancellationToken stop)
+    public async Task<SslStream> HandshakeAsync(Stream under, CancellationToken stop)
     {
         bool seen = false, right = false;
         var tls = new SslStream(under, leaveInnerStreamOpen: false);

@@ -13,7 +13,7 @@ internal static class Reaching
 {
     private static readonly TimeSpan TunnelLimit = TimeSpan.FromSeconds(30), HelloLimit = TimeSpan.FromSeconds(20);
 
-    internal static Task<DeviceTunnel> TunnelAsync(Steps steps, Places places, AddressFile address, SecretBuffer privateKey, CancellationToken stop)
+    private static Task<DeviceTunnel> TunnelAsync(Steps steps, Places places, AddressFile address, SecretBuffer privateKey, CancellationToken stop)
     {
         var settings = SafeProfile.TunnelOf(address);
         return steps.RunAsync(
@@ -25,6 +25,13 @@ internal static class Reaching
                 return (tunnel, tunnel.Ours ? "" : tunnel.How);
             },
             stop);
+    }
+
+    /// <summary>Tunnel and server, as every command but a test reaches them.</summary>
+    internal static async Task<(Server Server, DeviceTunnel Tunnel)> ConnectAsync(Steps steps, Places places, AddressFile address, DeviceKeys keys, CancellationToken stop)
+    {
+        var tunnel = await TunnelAsync(steps, places, address, keys.WireGuard, stop).ConfigureAwait(false);
+        return (new Server(address, keys), tunnel);
     }
 
     internal static Task<HelloReply> HelloAsync(Steps steps, Server server, string name, CancellationToken stop) =>

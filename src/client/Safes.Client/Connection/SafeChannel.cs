@@ -1,3 +1,4 @@
+using System.Net.Security;
 using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -6,8 +7,8 @@ using Safes.Contracts.V1;
 
 namespace Safes.Client.Connection;
 
-/// <summary>Gives a stream over which the server answers in the clear: TLS is done, or the session's process does it.</summary>
-public delegate Task<Stream> Dial(CancellationToken stop);
+/// <summary>Gives a connection on which the handshake is done; the HTTP client makes none of its own on an <see cref="SslStream"/>.</summary>
+public delegate Task<SslStream> Dial(CancellationToken stop);
 
 /// <summary>
 /// Calls to a server. Every failure is a <see cref="FaultException"/> that names its cause; what gRPC's status codes do not
@@ -27,7 +28,7 @@ public sealed class SafeChannel : IDisposable
 
     public SafeChannel(Dial dial)
     {
-        channel = GrpcChannel.ForAddress("http://safe", new GrpcChannelOptions
+        channel = GrpcChannel.ForAddress("https://safe", new GrpcChannelOptions
         {
             MaxReceiveMessageSize = 1 << 20,
             DisposeHttpClient = true,

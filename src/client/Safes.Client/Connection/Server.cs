@@ -21,20 +21,18 @@ public sealed class Server : IDisposable
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(5);
 
     private readonly X509Certificate2 certificate;
+    private readonly Dial dial;
 
     public Server(AddressFile address, DeviceKeys keys, Dial? dial = null)
     {
         Address = address;
         certificate = keys.CreateCertificate();
         var tls = new PinnedTls(certificate, address.ServerPin);
-        Dial = dial ?? (async stop => await tls.HandshakeAsync(await ReachAsync(SafeProfile.TunnelOf(address), stop).ConfigureAwait(false), stop).ConfigureAwait(false));
-        Calls = new SafeChannel(Dial);
+        this.dial = dial ?? (async stop => await tls.HandshakeAsync(await ReachAsync(SafeProfile.TunnelOf(address), stop).ConfigureAwait(false), stop).ConfigureAwait(false));
+        Calls = new SafeChannel(this.dial);
     }
 
     public AddressFile Address { get; }
-
-    /// <summary>Gives further connections of the same device to the same server.</summary>
-    public Dial Dial { get; }
 
     public SafeChannel Calls { get; private set; }
 
@@ -42,7 +40,7 @@ public sealed class Server : IDisposable
     public void Reconnect()
     {
         Calls.Dispose();
-        Calls = new SafeChannel(Dial);
+        Calls = new SafeChannel(dial);
     }
 
     /// <exception cref="FaultException">Any cause of not reaching it, or clock-wrong.</exception>

@@ -19,8 +19,12 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
 {
     private static readonly TimeSpan JoinLimit = TimeSpan.FromSeconds(60), ClaimLimit = TimeSpan.FromMinutes(10);
 
+    /// <param name="address">Where to.</param>
+    /// <param name="stop">Gives up.</param>
+    /// <param name="connect">Makes tunnel and connection; tests have their own.</param>
     /// <returns>The profile, bound to the safe.</returns>
-    public async Task<SafeProfile> RunAsync(AddressFile address, CancellationToken stop)
+    public async Task<SafeProfile> RunAsync(
+        AddressFile address, CancellationToken stop, Func<DeviceKeys, CancellationToken, Task<(Server, DeviceTunnel)>>? connect = null)
     {
         if (profiles.Names.Contains(address.Name))
         {
@@ -34,10 +38,10 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
                 FaultCodes.OtherSafe, ("what", "that address"), ("why", $"it was made for another device than the one whose id waits here ({keys.MemberName}, {keys.DeviceName})"));
         }
 
-        var tunnel = await Reaching.TunnelAsync(steps, profiles.Places, address, keys.WireGuard, stop).ConfigureAwait(false);
+        connect ??= (own, time) => Reaching.ConnectAsync(steps, profiles.Places, address, own, time);
+        var (server, tunnel) = await connect(keys, stop).ConfigureAwait(false);
         try
         {
-            using var server = new Server(address, keys);
             var hello = await Reaching.HelloAsync(steps, server, "server is the pinned one", stop).ConfigureAwait(false);
             var (roster, images) = hello switch
             {
@@ -54,13 +58,14 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
             }
 
             keys.ForgetFirstSeed();
-            var bound = SafeProfile.Bind(profiles.Places, address, keys, roster, new Known(roster.Count, "", 0, images));
+            SafeProfile.Bind(profiles.Places, address, keys, roster, new Known(roster.Count, "", 0, images));
             profiles.DropPending();
             steps.Tell(new Report(ReportKind.Done, "images it will run", Images.Words(images)));
-            return bound;
+            return SafeProfile.Load(profiles.Places, address.Name);
         }
         finally
         {
+            server.Dispose();
             await tunnel.RemoveAsync().ConfigureAwait(false);
         }
     }

@@ -27,7 +27,7 @@ public sealed class SafeOpening(SafeProfile profile, Steps steps, Func<Task<Secr
     /// <param name="connect">Makes the connection to the server, and the tunnel first where one is needed; tests have their own.</param>
     public async Task<OpenedSafe> RunAsync(CancellationToken stop, Func<CancellationToken, Task<(Server, DeviceTunnel)>>? connect = null)
     {
-        var (server, tunnel) = await (connect ?? ConnectAsync)(stop).ConfigureAwait(false);
+        var (server, tunnel) = await (connect ?? (time => Reaching.ConnectAsync(steps, profile.Places, profile.Address, profile.Keys, time)))(stop).ConfigureAwait(false);
         try
         {
             await CheckAsync(server, stop).ConfigureAwait(false);
@@ -59,14 +59,9 @@ public sealed class SafeOpening(SafeProfile profile, Steps steps, Func<Task<Secr
         }
     }
 
-    private async Task<(Server Server, DeviceTunnel Tunnel)> ConnectAsync(CancellationToken stop)
-    {
-        var tunnel = await Reaching.TunnelAsync(steps, profile.Places, profile.Address, profile.Keys.WireGuard, stop).ConfigureAwait(false);
-        return (new Server(profile.Address, profile.Keys), tunnel);
-    }
-
     private async Task CheckAsync(Server server, CancellationToken stop)
     {
+        steps.Tell(new Report(ReportKind.Began, "server") { WaitsFor = $"the server of '{profile.Name}'" });
         var hello = await server.HelloAsync(stop).ConfigureAwait(false);
         await CheckRosterAsync(server, stop).ConfigureAwait(false);
         _ = profile.Device;
@@ -97,7 +92,14 @@ public sealed class SafeOpening(SafeProfile profile, Steps steps, Func<Task<Secr
         {
             var before = profile.Roster;
             var since = DateTimeOffset.FromUnixTimeSeconds(profile.Known.SeenUnix).ToLocalTime();
+            var hello = await server.HelloAsync(time).ConfigureAwait(false);
             var roster = await server.FetchRosterAsync(before, time).ConfigureAwait(false);
+            if (hello.Entries < (ulong)before.Count || (hello.Entries <= (ulong)roster.Count && roster.At(hello.Head.Span) is null))
+            {
+                // Shorter than what was seen, or another chain of which it shows nothing.
+                throw new FaultException(FaultCodes.RosterForked, ("why", $"it stands at another entry than the {before.Count} seen before"));
+            }
+
             var changes = Membership.Changes(before, roster);
             profile.Remember(roster, profile.Known.Images);
             string what = changes.Count == 0 ? "nothing changed since" : $"{string.Join("; ", changes)} since";

@@ -6,7 +6,7 @@ using Safes.Contracts;
 
 namespace Safes.Client.Session;
 
-/// <summary>A safe that this device holds open, as its commands use it: calls go to the server through the session's process.</summary>
+/// <summary>A safe that this device holds open, as its commands use it: calls go to the server through the tunnel that the session keeps.</summary>
 public sealed class HeldSafe : IDisposable
 {
     private HeldSafe(SafeProfile profile, SessionLink link, Report info)
@@ -14,7 +14,7 @@ public sealed class HeldSafe : IDisposable
         Profile = profile;
         Link = link;
         Info = info.Details;
-        Server = new Server(profile.Address, profile.Keys, link.RelayAsync);
+        Server = new Server(profile.Address, profile.Keys);
     }
 
     public SafeProfile Profile { get; }

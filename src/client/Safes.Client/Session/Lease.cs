@@ -12,7 +12,7 @@ namespace Safes.Client.Session;
 /// Keeps a session alive: answers each challenge, and takes the session up again by its token after a lost connection or a
 /// restart of the server, as long as the lease may still hold.
 /// </summary>
-public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Action<Notice> notice)
+public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Action<Notice> notice, TimeSpan? slack = null)
 {
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(15), AttemptLimit = TimeSpan.FromSeconds(6), Pause = TimeSpan.FromSeconds(1);
 
@@ -92,7 +92,7 @@ public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Ac
     private async Task<SessionEnd?> TakeUpAsync(CancellationToken stop)
     {
         string why = "";
-        for (int attempt = 0; BootClock.Now < answered + Length + Slack; attempt++)
+        for (int attempt = 0; BootClock.Now < answered + Length + (slack ?? Slack); attempt++)
         {
             using var time = CancellationTokenSource.CreateLinkedTokenSource(stop);
             time.CancelAfter(AttemptLimit);

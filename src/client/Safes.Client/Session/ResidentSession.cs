@@ -73,9 +73,9 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
     {
         using var over = new CancellationTokenSource();
         using var keeping = CancellationTokenSource.CreateLinkedTokenSource(leaving.Token, over.Token);
-        var serving = door.ServeAsync(AnswerAsync, open!.Server.Dial, over.Token);
+        var serving = door.ServeAsync(AnswerAsync, over.Token);
         var renewing = ssh!.KeepAsync(keeping.Token);
-        var lease = new Lease(open.Server, open.Tunnel, open.Opened, Notice).KeepAsync(keeping.Token);
+        var lease = new Lease(open!.Server, open.Tunnel, open.Opened, Notice).KeepAsync(keeping.Token);
         using var asked = stop.Register(() => _ = LeaveAsync(_ => Task.CompletedTask, QuickLeave));
         try
         {

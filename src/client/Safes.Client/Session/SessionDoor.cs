@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Text;
-using Safes.Client.Connection;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
 using Safes.Contracts;
@@ -37,7 +36,7 @@ internal sealed class SessionDoor : IDisposable
     }
 
     /// <summary>Answers visitors until <paramref name="stop"/>.</summary>
-    internal async Task ServeAsync(Func<string, Func<Report, Task>, CancellationToken, Task> answer, Dial server, CancellationToken stop)
+    internal async Task ServeAsync(Func<string, Func<Report, Task>, CancellationToken, Task> answer, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
@@ -51,7 +50,7 @@ internal sealed class SessionDoor : IDisposable
                 return;
             }
 
-            _ = ReceiveAsync(visitor, answer, server, stop);
+            _ = ReceiveAsync(visitor, answer, stop);
         }
     }
 
@@ -62,7 +61,7 @@ internal sealed class SessionDoor : IDisposable
     }
 
     private static async Task ReceiveAsync(
-        Socket visitor, Func<string, Func<Report, Task>, CancellationToken, Task> answer, Dial server, CancellationToken stop)
+        Socket visitor, Func<string, Func<Report, Task>, CancellationToken, Task> answer, CancellationToken stop)
     {
         await using var stream = new NetworkStream(visitor, ownsSocket: true);
         try
@@ -72,14 +71,7 @@ internal sealed class SessionDoor : IDisposable
                 return;
             }
 
-            string word = Encoding.UTF8.GetString(line);
-            if (word == SessionWords.Relay)
-            {
-                await RelayAsync(stream, server, stop).ConfigureAwait(false);
-                return;
-            }
-
-            await answer(word, report => ReportLines.WriteAsync(stream, report, CancellationToken.None), stop).ConfigureAwait(false);
+            await answer(Encoding.UTF8.GetString(line), report => ReportLines.WriteAsync(stream, report, CancellationToken.None), stop).ConfigureAwait(false);
         }
         catch (FaultException e)
         {
@@ -93,17 +85,6 @@ internal sealed class SessionDoor : IDisposable
         {
             await TryWriteAsync(stream, Report.Failure(new FaultException(FaultCodes.Internal, ("what", $"{e.GetType().Name}: {e.Message}")))).ConfigureAwait(false);
         }
-    }
-
-    private static async Task RelayAsync(Stream visitor, Dial dial, CancellationToken stop)
-    {
-        await using var server = await dial(stop).ConfigureAwait(false);
-        await ReportLines.WriteAsync(visitor, new Report(ReportKind.Finished), stop).ConfigureAwait(false);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var there = visitor.CopyToAsync(server, either.Token);
-        var back = server.CopyToAsync(visitor, either.Token);
-        await Task.WhenAny(there, back).ConfigureAwait(false);
-        await either.CancelAsync().ConfigureAwait(false);
     }
 
     private static async Task TryWriteAsync(Stream to, Report report)

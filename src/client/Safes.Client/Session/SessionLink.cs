@@ -9,9 +9,6 @@ namespace Safes.Client.Session;
 /// <summary>What can be asked of a session's process; each is one line on its socket.</summary>
 public static class SessionWords
 {
-    /// <summary>Answered with one report, then bytes go to the server and back: the visitor speaks gRPC.</summary>
-    public const string Relay = "relay";
-
     /// <summary>Values of the session.</summary>
     public const string Info = "info";
 
@@ -56,28 +53,6 @@ public sealed class SessionLink(string socketPath)
             }
 
             yield return report;
-        }
-    }
-
-    /// <summary>A stream to the server over the session's tunnel and TLS.</summary>
-    public async Task<Stream> RelayAsync(CancellationToken stop)
-    {
-        var stream = new NetworkStream(await ConnectAsync(stop).ConfigureAwait(false), ownsSocket: true);
-        try
-        {
-            await stream.WriteAsync(Encoding.UTF8.GetBytes(SessionWords.Relay + "\n"), stop).ConfigureAwait(false);
-            var answer = await ReportLines.ReadAsync(stream, stop).ConfigureAwait(false);
-            return answer switch
-            {
-                { Kind: ReportKind.Finished } => stream,
-                { Kind: ReportKind.Failed } => throw answer.ToFault(),
-                _ => throw new FaultException(FaultCodes.NoSession),
-            };
-        }
-        catch
-        {
-            await stream.DisposeAsync().ConfigureAwait(false);
-            throw;
         }
     }
 

@@ -38,10 +38,18 @@ public static class SshFiles
         }
 
         WriteMain(places);
+        // The person's own file: its place (it may be a link) and its mode stay as they are.
         string path = UserConfiguration(home);
-        string before = File.Exists(path) ? File.ReadAllText(path) : "";
-        PrivateFile.MakeDirectory(Path.GetDirectoryName(path)!);
-        PrivateFile.Write(path, IncludeLine(places) + "\n\n" + before);
+        path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        if (!File.Exists(path))
+        {
+            PrivateFile.Write(path, "");
+        }
+
+        string fresh = path + ".safes";
+        File.WriteAllText(fresh, IncludeLine(places) + "\n\n" + File.ReadAllText(path));
+        File.SetUnixFileMode(fresh, File.GetUnixFileMode(path));
+        File.Move(fresh, path, overwrite: true);
         return true;
     }
 

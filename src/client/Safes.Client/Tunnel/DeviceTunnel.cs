@@ -32,6 +32,9 @@ public sealed class DeviceTunnel
     /// <summary>For people: who made it.</summary>
     public string How { get; }
 
+    /// <summary>A tunnel that somebody else keeps.</summary>
+    public static DeviceTunnel Of(TunnelSettings settings, string how) => new(settings, ours: false, how);
+
     /// <summary>Uses the tunnel that is up, or makes one; then waits for the gateway to answer.</summary>
     /// <param name="writeConfiguration">Writes a wg-quick configuration and returns its path, for people without the rights.</param>
     public static async Task<DeviceTunnel> EnsureAsync(
@@ -40,7 +43,7 @@ public sealed class DeviceTunnel
         DeviceTunnel tunnel;
         if (HasAddress(settings) is { } present && present != settings.Interface)
         {
-            tunnel = new DeviceTunnel(settings, ours: false, $"{present}, up already");
+            tunnel = Of(settings, $"{present}, up already");
         }
         else if (!Capabilities.MayManageNetwork)
         {

@@ -1,0 +1,262 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Grpc.Core;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Keys;
+using Safes.Roster;
+using Safes.Secrets;
+
+namespace Safes.Client.Tests.Fake;
+
+/// <summary>
+/// The other side of the protocol, without kernel and hosts: rosters, one-time keys and seals are the real ones; in place of a
+/// volume there is a table of each device's CK.
+/// </summary>
+public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
+{
+    private readonly ConcurrentDictionary<string, SecretBuffer> oneTime = new();
+    private readonly Dictionary<DeviceId, SecretBuffer> passwords = [];
+    private readonly byte[] share = RandomNumberGenerator.GetBytes(32);
+
+    public byte[] ServerPin { get; set; } = serverPin;
+
+    public string Name { get; init; } = "ledger";
+
+    public SafeRoster? Roster { get; set; }
+
+    public IdFile? FirstOwner { get; set; }
+
+    public byte[] GatewayKey { get; } = RandomNumberGenerator.GetBytes(32);
+
+    public byte[] Init { get; } = RandomNumberGenerator.GetBytes(16);
+
+    public State State { get; set; } = State.Unclaimed;
+
+    public TimeSpan ClockOff { get; set; }
+
+    public uint LeaseSeconds { get; set; } = 90;
+
+    /// <summary>What answers differently from the real roster.</summary>
+    public Func<IEnumerable<ReadOnlyMemory<byte>>, IEnumerable<ReadOnlyMemory<byte>>> Shown { get; set; } = all => all;
+
+    public int Opens { get; private set; }
+
+    public int OneTimeKeys { get; private set; }
+
+    public ConcurrentQueue<byte[]> Answers { get; } = new();
+
+    /// <summary>What the lease's stream says next; completing it cuts the stream.</summary>
+    public System.Threading.Channels.Channel<LeaseChallenge> Challenges { get; set; } = System.Threading.Channels.Channel.CreateUnbounded<LeaseChallenge>();
+
+    public int Resumes { get; private set; }
+
+    public FaultCode? ResumeFault { get; set; }
+
+    public List<Host> Hosts { get; } = [];
+
+    public byte[] Token { get; } = RandomNumberGenerator.GetBytes(32);
+
+    public byte[] Session { get; } = RandomNumberGenerator.GetBytes(16);
+
+    public Func<SshKeyRequest, string> SignSsh { get; set; } = _ => "ssh-ed25519-cert-v01@openssh.com AAAA";
+
+    public AddressFile AddressFor(DeviceId device, int index) => new(
+        Name, "127.0.0.1:51820", GatewayKey, ServerPin, Init, new IPNetwork(IPAddress.Parse("10.77.16.0"), 20), device,
+        IPAddress.Parse($"10.77.16.{2 + index}"), Roster?.Safe, Roster?.Head.ToArray(), Roster?.Count ?? 0);
+
+    public bool Admits(byte[] pin) =>
+        Roster is { } r ? r.FindDeviceByPin(pin) is not null : FirstOwner is { } first && first.Identity.TlsPin.AsSpan().SequenceEqual(pin);
+
+    public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) => Task.FromResult(new HelloReply
+    {
+        ServerVersion = "test",
+        Name = Name,
+        State = State,
+        Head = Bytes(Roster?.Head ?? default),
+        Entries = (ulong)(Roster?.Count ?? 0),
+        UnixMilliseconds = (DateTimeOffset.UtcNow + ClockOff).ToUnixTimeMilliseconds(),
+        Images = { new ImageDigest { Name = "debian-13", Sha256 = ByteString.CopyFrom(SHA256.HashData("image"u8)) } },
+        Joined = Me(context) is { Joined: true },
+    });
+
+    public override Task<RosterReply> GetRoster(RosterRequest request, ServerCallContext context) => Task.FromResult(new RosterReply
+    {
+        Entries = { Shown(Roster!.Entries.Select(e => e.Bytes)).Skip((int)request.After).Select(Bytes) },
+    });
+
+    public override Task<OneTimeKeyReply> GetOneTimeKey(OneTimeKeyRequest request, ServerCallContext context)
+    {
+        OneTimeKeys++;
+        var seed = KemKeyPair.NewSeed();
+        byte[] pk = KemKeyPair.PublicKey(seed);
+        oneTime[Convert.ToHexString(pk)] = seed;
+        return Task.FromResult(new OneTimeKeyReply
+        {
+            PublicKey = ByteString.CopyFrom(pk),
+            Head = Bytes(Roster?.Head ?? default),
+            Generation = 1,
+            ServerShare = Roster is null ? ByteString.CopyFrom(share) : ByteString.Empty,
+            TriesLeft = 3,
+        });
+    }
+
+    public override async Task Claim(ClaimRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context)
+    {
+        var roster = SafeRoster.Replay([request.Genesis.Memory]);
+        Assert.Equal(SHA512.HashData(share), roster.Genesis.ServerShareHash);
+        var device = roster.Devices[0];
+        using var opened = Open(Purpose.Claim, roster.Safe, device, request.OneTimeKey, request.Sealed, [], 0, request.Genesis.Span, 96);
+        Keep(device.Id, opened);
+        Roster = roster;
+        State = State.Closed;
+        await stream.WriteAsync(new Progress { Step = new Step { Name = "volume", Done = true } });
+    }
+
+    public override Task<JoinReply> Join(JoinRequest request, ServerCallContext context)
+    {
+        var device = Me(context)!;
+        using var opened = Open(Purpose.Join, Roster!.Safe, device, request.OneTimeKey, request.Sealed, Roster.Head.Span, 1, request.Entry.Span, 96);
+        Roster = Roster.Extend([request.Entry.Memory]);
+        Keep(device.Id, opened);
+        return Task.FromResult(new JoinReply { Generation = 2, Head = Bytes(Roster.Head) });
+    }
+
+    public override async Task Open(OpenRequest request, IServerStreamWriter<OpenProgress> stream, ServerCallContext context)
+    {
+        Opens++;
+        var device = Me(context)!;
+        using var ck = Open(Purpose.Open, Roster!.Safe, device, request.OneTimeKey, request.Sealed, request.Head.Span, request.Generation, [], 32);
+        if (!passwords[device.Id].ContentEquals(ck))
+        {
+            throw Fault(FaultCodes.WrongPassword);
+        }
+
+        State = State.Open;
+        await stream.WriteAsync(new OpenProgress { Step = new Step { Name = "volume", WaitsFor = "the kernel" } });
+        await stream.WriteAsync(new OpenProgress { Opened = Opened() });
+    }
+
+    public override Task<ResumeReply> Resume(ResumeRequest request, ServerCallContext context)
+    {
+        Resumes++;
+        return ResumeFault is { } fault || !request.Token.Span.SequenceEqual(Token)
+            ? throw Fault(ResumeFault ?? FaultCodes.NoSession)
+            : Task.FromResult(new ResumeReply { Opened = Opened() });
+    }
+
+    public override async Task Renew(IAsyncStreamReader<LeaseAnswer> answers, IServerStreamWriter<LeaseChallenge> stream, ServerCallContext context)
+    {
+        Assert.True(await answers.MoveNext(context.CancellationToken));
+        Assert.True(answers.Current.Challenge.IsEmpty);
+        var challenges = Challenges;
+        await foreach (var challenge in challenges.Reader.ReadAllAsync(context.CancellationToken))
+        {
+            await stream.WriteAsync(challenge);
+            if (!challenge.Challenge.IsEmpty && await answers.MoveNext(context.CancellationToken))
+            {
+                Answers.Enqueue(answers.Current.Challenge.ToByteArray());
+            }
+        }
+
+        Challenges = System.Threading.Channels.Channel.CreateUnbounded<LeaseChallenge>();
+        context.GetHttpContext().Abort();
+    }
+
+    public override async Task Leave(LeaveRequest request, IServerStreamWriter<LeaveProgress> stream, ServerCallContext context)
+    {
+        State = State.Closed;
+        await stream.WriteAsync(new LeaveProgress { Step = new Step { Name = "hosts suspended", Done = true, Detail = $"{Hosts.Count}" } });
+        await stream.WriteAsync(new LeaveProgress { Step = new Step { Name = "key removed", Done = true } });
+        await stream.WriteAsync(new LeaveProgress { Left = new Left { Closed = true } });
+    }
+
+    public override Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context) => Task.FromResult(new StatusReply
+    {
+        State = State,
+        SinceUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+        Holders = { new Holder { Member = "anna", Device = "laptop" } },
+        Hosts = { Hosts },
+        VolumeBytes = 150UL << 30,
+        VolumeFreeBytes = 138UL << 30,
+        ShareBytes = 12UL << 30,
+    });
+
+    public override Task<SshKeyReply> SignSshKey(SshKeyRequest request, ServerCallContext context) =>
+        Task.FromResult(new SshKeyReply { Certificate = SignSsh(request), Seconds = 300 });
+
+    public override async Task AddHost(AddHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context)
+    {
+        if (Hosts.Any(h => h.Name == request.Name))
+        {
+            throw Fault(FaultCodes.HostExists, ("host", request.Name));
+        }
+
+        var host = new Host { Name = request.Name, State = "running", Cpus = 2, MemoryBytes = 2UL << 30, Address = $"10.77.17.{10 + Hosts.Count}" };
+        Hosts.Add(host);
+        await stream.WriteAsync(new Progress { Step = new Step { Name = "image", Done = true }, Host = host });
+    }
+
+    public override Task<ChangeRosterReply> ChangeRoster(ChangeRosterRequest request, ServerCallContext context)
+    {
+        var device = Me(context)!;
+        using var ck = Open(
+            Purpose.ChangeRoster, Roster!.Safe, device, request.OneTimeKey, request.Sealed, Roster.Head.Span, 1, [.. request.Entry.Span, .. request.Head.Span], 32);
+        if (!passwords[device.Id].ContentEquals(ck))
+        {
+            throw Fault(FaultCodes.WrongPassword);
+        }
+
+        Roster = Roster.Extend([request.Entry.Memory]);
+        Assert.True(Roster.Head.Span.SequenceEqual(request.Head.Span));
+        return Task.FromResult(new ChangeRosterReply { Generation = 2, Head = Bytes(Roster.Head), DeviceAddress = "10.77.16.3" });
+    }
+
+    private static RpcException Fault(FaultCode code, params (string Key, string Value)[] details)
+    {
+        var fault = new Fault { Code = code.Code };
+        foreach (var (key, value) in details)
+        {
+            fault.Details.Add(key, value);
+        }
+
+        return new RpcException(new Status(StatusCode.FailedPrecondition, code.Code), new Metadata { { "fault-bin", fault.ToByteArray() } });
+    }
+
+    private static ByteString Bytes(ReadOnlyMemory<byte> bytes) => ByteString.CopyFrom(bytes.Span);
+
+    private Device? Me(ServerCallContext context) =>
+        Roster?.FindDeviceByPin(TlsIdentity.Pin(context.GetHttpContext().Connection.ClientCertificate!));
+
+    private Opened Opened() => new()
+    {
+        Session = ByteString.CopyFrom(Session),
+        Token = ByteString.CopyFrom(Token),
+        Hosts = { Hosts },
+        LeaseSeconds = LeaseSeconds,
+        ChallengeSeconds = 25,
+        MaxSeconds = 86400,
+        SshHostCa = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9uZSB0aGF0IGlzIG9mIG5vIHVzZSBhdCBhbGwh ca",
+        Account = "anna",
+        Zone = Name,
+    };
+
+    private SecretBuffer Open(
+        Purpose purpose, SafeId safe, Device device, ByteString key, ByteString box, ReadOnlySpan<byte> head, ulong generation, ReadOnlySpan<byte> request, int length)
+    {
+        Assert.True(oneTime.TryRemove(Convert.ToHexString(key.Span), out var seed));
+        byte[] aad = OpenAad.Encode(purpose, safe, device.Id, device.TlsPin, ServerPin, key.Span, head, generation, request);
+        using (seed)
+        {
+            return OneTimeSeal.Open(seed, box.Span, aad, length) ?? throw Fault(FaultCodes.BadRequest, ("what", "the seal does not open"));
+        }
+    }
+
+    private void Keep(DeviceId device, SecretBuffer opened)
+    {
+        using var bytes = opened.Borrow();
+        passwords[device] = SecretBuffer.Take(bytes.Span[..32]);
+    }
+}
