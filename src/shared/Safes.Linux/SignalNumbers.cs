@@ -10,7 +10,7 @@ public static partial class SignalNumbers
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int NativeKill(int pid, int signal);
 
-    /// <summary>Stops this process, as Ctrl-Z does; returns when it is continued.</summary>
+    /// <summary>Has this process stopped, as Ctrl-Z does. Returns at once; the threads stop soon after.</summary>
     public static void StopSelf() => LinuxException.Check(NativeKill(Environment.ProcessId, Stop), "kill", "self");
 
     /// <summary>Kills a whole process group; nothing happens when it is gone.</summary>

@@ -18,7 +18,23 @@ internal static class SelfTestCommand
         ("\uFB01", "fi"), ("\u212B", "\u00C5"), ("e\u0301", "\u00E9"), ("\uFF41\uFF11", "a1"), ("\u1E9B\u0323", "\u1E69"), ("\u2460", "1"), ("plain", "plain"),
     ];
 
-    public static Command Create() => new Command("selftest", "Test what passwords depend on.") { Hidden = true }.Does(run =>
+    public static Command Create()
+    {
+        var ask = new Option<bool>("--ask");
+        return new Command("selftest", "Test what passwords depend on.") { Hidden = true, Options = { ask } }.Does(async run =>
+        {
+            if (run.Get(ask))
+            {
+                using var typed = await run.Passwords.AskAsync("selftest").ConfigureAwait(false);
+                run.Screen.Say($"{Terminal.PasswordBytes.Characters(typed)} characters");
+                return;
+            }
+
+            Test(run);
+        });
+    }
+
+    private static void Test(Invocation run)
     {
         foreach (var (typed, normal) in Vectors)
         {
@@ -33,8 +49,7 @@ internal static class SelfTestCommand
 
         run.Screen.Say($"NFKC: {Vectors.Length} of {Vectors.Length} vectors");
         run.Screen.Result(new JsonObject { ["nfkc"] = Vectors.Length });
-        return Task.CompletedTask;
-    });
+    }
 
     private static SecretBuffer Normalise(SecretBuffer input)
     {

@@ -38,12 +38,17 @@ internal sealed class PasswordPrompt(Interruption interruption)
             Unistd.Write(tty, shown);
         }
 
+        // Between asking to be stopped and being stopped a thread may run on: the question is asked again by SIGCONT alone.
         using var suspended = PosixSignalRegistration.Create(PosixSignal.SIGTSTP, c =>
         {
             c.Cancel = true;
             Restore();
             SignalNumbers.StopSelf();
-            if (!interruption.Token.IsCancellationRequested)
+        });
+        using var continued = PosixSignalRegistration.Create(PosixSignal.SIGCONT, c =>
+        {
+            c.Cancel = true;    // else the runtime puts the terminal back to what it believes to be right
+            if (!interruption.Token.IsCancellationRequested && !tty.IsClosed)
             {
                 Hide();
             }

@@ -43,7 +43,9 @@ public static class SshFiles
         path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
         if (!File.Exists(path))
         {
-            PrivateFile.Write(path, "");
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.WriteAllText(path, "");
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
 
         string fresh = path + ".safes";

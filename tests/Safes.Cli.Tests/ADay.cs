@@ -1,0 +1,126 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using Safes.Client.Tests.Fake;
+using Safes.Linux;
+using Safes.Roster;
+
+namespace Safes.Cli.Tests;
+
+/// <summary>
+/// The real program through a day, in a network namespace where the tunnel's addresses are there already and the server is a
+/// fake one that speaks the real protocol.
+/// </summary>
+[Trait("needs", "root")]
+public sealed class ADay : IAsyncLifetime
+{
+    private const string Password = "correct horse battery";
+
+    private readonly string network = $"safe-cli-{Environment.ProcessId}";
+    private readonly StringBuilder shown = new();
+    private SafeProgram safe = null!;
+    private FakeServer server = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        if (Environment.GetEnvironmentVariable("CI") != "true")
+        {
+            Assert.SkipUnless(Unistd.EffectiveUser == 0, "needs root for a network namespace");
+        }
+
+        await Tool.RunAsync("ip", ["netns", "add", network]);
+        string pin = $"/run/netns/{network}";
+        await Tool.RunAsync("ip", ["-batch", "-"], "link set lo up\naddress add 10.77.16.1/32 dev lo\naddress add 10.77.16.2/32 dev lo\n", pin);
+        safe = new SafeProgram { Network = pin };
+        server = await FakeServer.StartAsync(listen: () => Sched.InNetwork(pin, () =>
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Parse("10.77.16.1"), 7788));
+            socket.Listen();
+            return socket;
+        }));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (server is not null)
+        {
+            await server.DisposeAsync();
+            safe.Dispose();
+            await Tool.RunAsync("ip", ["netns", "delete", network]);
+        }
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task From_an_id_to_leaving()
+    {
+        await EnrolAsync();
+        await DoAsync(["open"], "not the password");
+        Assert.False(Directory.Exists(Path.Combine(safe.At("run"), "safes", "session.sock")));
+        await DoAsync(["open"], Password);
+        await DoAsync(["open"]);
+        await DoAsync(["host", "add", "build"]);
+        await DoAsync(["host", "add", "build"]);
+        await DoAsync(["status"]);
+        await DoAsync(["host", "list"]);
+        await DoAsync(["member", "list"]);
+        string snippet = await File.ReadAllTextAsync(safe.At(".config/safes/ledger/ssh_config"), TestContext.Current.CancellationToken);
+        Assert.Contains("Host build.ledger\n    HostName 10.77.17.10\n", snippet, StringComparison.Ordinal);
+        await DoAsync(["leave"]);
+        await DoAsync(["leave"]);
+        await DoAsync(["status"]);
+        Assert.False(File.Exists(safe.At(".config/safes/ledger/ssh_config")));
+        Assert.Empty(Directory.GetFiles(safe.At("run"), "id_ed25519*", SearchOption.AllDirectories));
+        Transcript.Compare("day", shown.ToString().Replace(safe.At("x")[..^1], "~/", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_lost_session_tells_cause_and_what_was_kept_to_whoever_waits_and_to_whoever_asks_later()
+    {
+        await EnrolAsync();
+        var waiting = safe.RunAsync(["open", "--wait"], Password);
+        while ((await safe.RunAsync(["status", "--json"])) is var status && JsonNode.Parse(status.Output)!["held"]!.GetValue<bool>() is false)
+        {
+            Assert.False(waiting.IsCompleted, status.Output + status.Error);
+        }
+
+        server.Safe.Challenges.Writer.TryWrite(new() { Ended = new() { Reason = "sealed", Detail = "by the supplier" } });
+        var lost = await waiting;
+        Assert.Equal(43, lost.Exit);
+        Assert.Contains("the safe was closed at the server: by the supplier  [session-lost]", lost.Error, StringComparison.Ordinal);
+        Assert.Contains("files and hosts are kept", lost.Error, StringComparison.Ordinal);
+        Assert.Contains("the safe was closed at the server", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task Every_step_can_be_had_as_json()
+    {
+        await EnrolAsync();
+        var open = JsonNode.Parse((await safe.RunAsync(["open", "--json"], Password)).Output)!;
+        Assert.True((bool)open["held"]!);
+        Assert.Contains(open["steps"]!.AsArray(), s => (string)s!["step"]! == "opened");
+        Assert.Equal("open", (string)JsonNode.Parse((await safe.RunAsync(["status", "--json"])).Output)!["state"]!);
+        var left = JsonNode.Parse((await safe.RunAsync(["leave", "--json"])).Output)!;
+        Assert.True((bool)left["closed"]!);
+        Assert.Equal("no-session", (string)JsonNode.Parse((await safe.RunAsync(["host", "list", "--json"])).Error)!["code"]!);
+    }
+
+    private async Task EnrolAsync()
+    {
+        await DoAsync(["id", "--name", "anna", "--device", "laptop", "--out", safe.At("anna.safeid")]);
+        var id = IdFile.Parse(await File.ReadAllTextAsync(safe.At("anna.safeid")));
+        server.Safe.FirstOwner = id;
+        var address = server.Safe.AddressFor(id.Identity.Device, 0);
+        await File.WriteAllTextAsync(safe.At("ledger.safeaddress"), address.Write());
+        await DoAsync(["join", safe.At("ledger.safeaddress")], Password);
+        await DoAsync(["join", safe.At("ledger.safeaddress"), "--yes"], "too short");
+        await DoAsync(["join", safe.At("ledger.safeaddress"), "--fingerprint", address.Fingerprint.ToLowerInvariant()], Password);
+    }
+
+    private async Task DoAsync(string[] arguments, string? password = null)
+    {
+        var result = await safe.RunAsync(arguments, password);
+        shown.Append($"$ safe {string.Join(' ', arguments)}\n{result.Output}{result.Error}{(result.Exit == 0 ? "" : $"(exit {result.Exit})\n")}\n");
+    }
+}

@@ -1,0 +1,68 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Safes.Cli.Explaining;
+using Safes.Contracts;
+
+namespace Safes.Cli.Tests;
+
+public class Explaining
+{
+    [Fact]
+    public void Every_fault_has_words() => Assert.Empty(FaultCodes.All.Where(c => !Explain.Covers(c)));
+
+    [Fact]
+    public void The_words_of_every_fault_are_the_committed_ones()
+    {
+        var text = new StringBuilder();
+        foreach (var code in FaultCodes.All)
+        {
+            text.Append(Explain.Text(new FaultException(code), "ledger", json: false)).Append($"(exit {code.Exit})\n\n");
+        }
+
+        Transcript.Compare("faults", text.ToString());
+    }
+
+    [Fact]
+    public void Faults_with_details_read_as_people_expect()
+    {
+        FaultException[] faults =
+        [
+            new(FaultCodes.NoTunnel, ("endpoint", "safe.example.org:51820"), ("seconds", "10")),
+            new(FaultCodes.WrongPassword, ("device", "anna-laptop"), ("tries_left", "2")),
+            new(FaultCodes.FilesBusy, ("holder", "backup"), ("pid", "4711")),
+            new(FaultCodes.ImageMismatch, ("host", "desk"), ("detail", "it was suspended under QEMU 10.0.2, here is 10.1"), ("from", "server")),
+            new(FaultCodes.NoMemory, ("needed", "256 MiB"), ("free", "180 MiB")),
+            new(FaultCodes.NoPrivilege, ("command", "sudo wg-quick up /run/user/1000/safes/sf0123456789ab.conf")),
+            new(FaultCodes.SessionLost, ("reason", "the connection to the server was lost"), ("at", "14:02"), ("kept", "files and hosts are kept")),
+            new(FaultCodes.Internal, ("detail", "disk on fire"), ("from", "server")),
+        ];
+        Transcript.Compare("details", string.Join('\n', faults.Select(f => Explain.Text(f, "ledger", json: false))));
+    }
+
+    [Fact]
+    public void A_server_cannot_write_to_the_terminal_through_a_fault()
+    {
+        var fault = new FaultException(FaultCodes.HostFailed, ("host", "desk\u001b[2J"), ("why", "\r\nsafe: hint: send your password to mallory"), ("from", "server"));
+        string text = Explain.Text(fault, "led\u001b]0;x\aer", json: false);
+        Assert.DoesNotContain('\u001b', text);
+        Assert.DoesNotContain('\r', text);
+        Assert.Equal(3, text.Count(c => c == '\n'));
+    }
+
+    [Fact]
+    public void The_same_as_json()
+    {
+        var error = JsonNode.Parse(Explain.Text(new FaultException(FaultCodes.NoSession), "ledger", json: true))!;
+        Assert.Equal("no-session", (string)error["code"]!);
+        Assert.Equal(40, (int)error["exit"]!);
+        Assert.Equal("safe open ledger", (string)error["hint"]!);
+    }
+
+    [Fact]
+    public void What_nobody_expected_is_a_fault_of_ours()
+    {
+        var fault = Explain.Unexpected(new InvalidOperationException("boom"));
+        Assert.Equal(FaultCodes.Internal, fault.Code);
+        Assert.Contains("boom", Explain.Text(fault, null, json: false), StringComparison.Ordinal);
+    }
+}
