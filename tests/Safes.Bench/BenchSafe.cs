@@ -57,8 +57,21 @@ internal sealed class BenchSafe : IAsyncDisposable
     /// <summary>The same volume and host by hand: opened, some work, closed.</summary>
     public async Task<(TimeSpan Open, TimeSpan Close)> RawCycleAsync()
     {
-        rawVolume ??= new RawVolume(fleet.Volume.Volume.File, fleet.Volume.Volume.MountPoint, fleet.Volume.Key64);
+        try
+        {
+            return await RawAsync();
+        }
+        catch (Exception e)
+        {
+            Console.Error.WriteLine($"bench: the raw cycle failed: {e}");
+            throw;
+        }
+    }
+
+    private async Task<(TimeSpan Open, TimeSpan Close)> RawAsync()
+    {
         var definition = raw ?? throw new InvalidOperationException("not looked at while it was open");
+        rawVolume ??= new RawVolume(fleet.Volume.Volume.File, fleet.Volume.Volume.MountPoint, fleet.Volume.Key64);
         using var host = new RawHost(definition.Tools, definition.Hardware, definition.Places, () => fleet.Ports.OpenAsync(definition.Number));
         var start = BootClock.Now;
         rawVolume.Open();
@@ -75,7 +88,19 @@ internal sealed class BenchSafe : IAsyncDisposable
         return (opened, BootClock.Now - start);
     }
 
-    public ValueTask DisposeAsync() => fleet.DisposeAsync();
+    /// <summary>After a failed raw cycle the fleet is gone already; the volume is left in order all the same.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await fleet.DisposeAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+            await fleet.Ports.DisposeAsync();
+            await fleet.Volume.DisposeAsync();
+        }
+    }
 
     private (Tools Tools, HostHardware Hardware, HostPlaces Places, int Number)? raw;
 

@@ -45,12 +45,7 @@ internal sealed class RawHost(Tools tools, HostHardware hardware, HostPlaces pla
     }
 
     /// <summary>Room for the state, as it is taken after each resume while there is some.</summary>
-    public void Reserve()
-    {
-        using var state = Fcntl.Open(places.State, Fcntl.ReadWrite | Fcntl.Create);
-        Fcntl.Allocate(state, 0, 4 << 20);
-        Fcntl.Sync(state);
-    }
+    public void Reserve() => StateRoom.Allocate(places);
 
     public void WriteBack() => WriteBack(places.Ram, 2);
 
