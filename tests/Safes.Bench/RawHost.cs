@@ -84,6 +84,7 @@ internal sealed class RawHost(Tools tools, HostHardware hardware, HostPlaces pla
         }.Write(places);
         qemu.Dispose();
         virtiofsd.Dispose();
+        (qemu, virtiofsd) = (null, null);
     }
 
     public void Dispose()

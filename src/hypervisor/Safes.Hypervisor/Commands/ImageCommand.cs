@@ -34,7 +34,14 @@ internal static class ImageCommand
             Console.WriteLine($"sha256 {bundle.Digest}");
             return 0;
         }));
-        return new Command("image", "Images of hosts.") { build };
+        return new Command(
+            "image",
+            """
+            Images that hosts are made of.
+
+            Example:
+              safed image build /var/cache/safes/images/workspace
+            """) { build };
     }
 
     /// <summary>The directory's name without the recipe's hash.</summary>

@@ -10,11 +10,19 @@ public static class SafedCommand
 {
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var root = new RootCommand("Keeps safes on this server.")
+        var root = new RootCommand(
+            """
+            Keeps safes on this server.
+
+            Example:
+              safed doctor
+              safed init ledger --owner anna.safeid --size 200G --endpoint safe.example.org:51820
+              safed run ledger
+            """)
         {
             InitCommand.Create(arguments), RunCommand.Create(arguments), StatusCommand.Create(), SealCommand.Create(), StopCommand.Create(),
             ImageCommand.Create(), Doctor.DoctorCommand.Create(),
-            new Command("guard", "The guardian; safed starts it."),
+            new Command("guard", "The guardian; safed starts it.") { Hidden = true },
         };
         return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
     }
