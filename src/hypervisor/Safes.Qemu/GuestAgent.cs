@@ -69,7 +69,7 @@ public sealed class GuestAgent : IDisposable
             var status = await CallAsync("guest-exec-status", new JsonObject { ["pid"] = pid }, Left()).ConfigureAwait(false);
             if (status.ValueKind is JsonValueKind.Object && status.TryGetProperty("exited", out var exited) && exited.ValueKind is JsonValueKind.True)
             {
-                int exit = status.TryGetProperty("exitcode", out var code) && code.TryGetInt32(out int c) ? c : -1;
+                int exit = status.TryGetProperty("exitcode", out var code) && code.ValueKind is JsonValueKind.Number && code.TryGetInt32(out int c) ? c : -1;
                 return new AgentOutput(exit, Text(status, "out-data"), Text(status, "err-data"));
             }
 
@@ -120,7 +120,8 @@ public sealed class GuestAgent : IDisposable
     private static long UnixNanoseconds() => (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
 
     private static long Number(JsonElement from, string name) =>
-        from.ValueKind is JsonValueKind.Object && from.TryGetProperty(name, out var value) && value.TryGetInt64(out long n) ? n : throw Nonsense(name);
+        from.ValueKind is JsonValueKind.Object && from.TryGetProperty(name, out var value) &&
+        value.ValueKind is JsonValueKind.Number && value.TryGetInt64(out long n) ? n : throw Nonsense(name);
 
     private static string Text(JsonElement from, string name) =>
         from.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String && value.TryGetBytesFromBase64(out byte[]? bytes)

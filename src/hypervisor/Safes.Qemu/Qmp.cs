@@ -195,17 +195,18 @@ public sealed class Qmp : IAsyncDisposable
         }
         else if (message.TryGetProperty("event", out var name))
         {
+            string happened = name.GetString()!;
             var data = message.TryGetProperty("data", out var d) ? d.Clone() : default;
             lock (listeners)
             {
-                foreach (var (_, came) in listeners.Where(l => l.Wanted(name.GetString()!, data)).ToArray())
+                foreach (var (_, came) in listeners.Where(l => l.Wanted(happened, data)).ToArray())
                 {
                     came.TrySetResult(data);
                     listeners.RemoveAll(l => l.Came == came);
                 }
             }
         }
-        else if (message.TryGetProperty("id", out var id) && id.TryGetInt64(out long number) && waiting.TryRemove(number, out var call))
+        else if (message.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.Number && id.TryGetInt64(out long number) && waiting.TryRemove(number, out var call))
         {
             if (message.TryGetProperty("return", out var result))
             {
