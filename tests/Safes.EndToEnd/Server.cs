@@ -27,12 +27,24 @@ internal sealed class Server(World world, Options options) : IDisposable
         return result.Exit == 0 ? result.Output : throw new InvalidOperationException($"safed {arguments[0]} ended with {result.Exit}");
     }
 
-    public void Run() => safed = Child.Start(new ChildStart(options.Safed, ["run", "ledger", .. Roots])
+    /// <summary>Starts `safed run` and waits until it answers.</summary>
+    public async Task RunAsync()
     {
-        NetworkNamespace = World.Pin(World.Server),
-        Environment = Environment,
-        LogFile = Path.Combine(world.Home, "safed.log"),
-    });
+        safed = Child.Start(new ChildStart(options.Safed, ["run", "ledger", .. Roots])
+        {
+            NetworkNamespace = World.Pin(World.Server),
+            Environment = Environment,
+            LogFile = Path.Combine(world.Home, "safed.log"),
+        });
+        TimeSpan end = BootClock.Now + TimeSpan.FromMinutes(1);
+        while ((await SafedAsync(["status", "ledger"])).Exit != 0)
+        {
+            if (safed.Exited.IsCompleted || BootClock.Now > end)
+            {
+                throw new InvalidOperationException($"safed does not answer; its log: {await File.ReadAllTextAsync(Path.Combine(world.Home, "safed.log"))}");
+            }
+        }
+    }
 
     /// <summary>The process whose namespace shows the open volume; 0 when safed does not run.</summary>
     public int Pid => safed is { Exited.IsCompleted: false } s ? s.Pid : 0;

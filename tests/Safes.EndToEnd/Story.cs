@@ -40,7 +40,7 @@ internal sealed class Story : IDisposable
         await stage.StepAsync("safed init", () => server.DoAsync(
             ["init", "ledger", "--owner", anna.At("anna.safeid"), "--size", "14G", "--endpoint", $"{World.ServerAddress}:{World.Port}", "--volume", world.Volume,
                 "--gateway-image", options.GatewayImage, "--image", options.WorkspaceImage, "--address", anna.At("ledger.safeaddress")]));
-        server.Run();
+        await stage.StepAsync("safed answers", server.RunAsync);
         await stage.StepAsync("safe join (owner: volume and key come to be)",
             () => anna.DoAsync(["join", anna.At("ledger.safeaddress"), "--yes"], secret: true));
     }

@@ -39,8 +39,8 @@ internal static class GuestScripts
     /// <summary>Gives the host its signed key and starts or reloads its sshd.</summary>
     public static string Certificate(string certificate, bool first) => $"""
         echo '{certificate}' >/etc/ssh/ssh_host_ed25519_key-cert.pub
-        {(first ? "systemctl --no-block restart systemd-journald; systemctl --no-block start ssh"
-            : "if [ -s /run/sshd.pid ]; then kill -HUP $(cat /run/sshd.pid); else systemctl --no-block start ssh; fi")}
+        {(first ? "systemctl --no-block restart systemd-journald; systemctl start ssh"
+            : "if [ -s /run/sshd.pid ]; then kill -HUP $(cat /run/sshd.pid); else systemctl start ssh; fi")}
         """;
 
     /// <summary>Exactly these members have accounts; those of others are shut, their files stay.</summary>
