@@ -75,7 +75,7 @@ internal sealed class RawHost(Tools tools, HostHardware hardware, HostPlaces pla
             Digest = await digest,
             Length = length,
             Ram = FileMark.Of(places.Ram)!,
-            Disk = FileMark.Of(places.Disk),
+            Disk = FileMark.Of(places.Disk)!,
             Qemu = tools.QemuVersion,
             Accelerator = tools.Accelerator,
             Cpu = HostCpu.Describe(tools.Accelerator),
