@@ -18,13 +18,14 @@ public static class Servers
     public const int LargestMessage = 64 * 1024;
 
     /// <summary>Serves members. Nobody whose certificate is not in the roster gets past the handshake.</summary>
-    public static WebApplication Control(Action<KestrelServerOptions, Action<ListenOptions>> listen, Vault vault, ApiParts parts, ILoggerProvider log)
+    public static WebApplication Control(Action<KestrelServerOptions, Action<ListenOptions>> listen, Vault vault, ApiParts parts, ILoggerProvider log, bool verbose = false)
     {
-        var builder = Builder(log);
+        var builder = Builder(log, verbose);
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(k =>
         {
             k.AddServerHeader = false;
+            k.AllowAlternateSchemes = true;    // a device that makes its TLS itself says "http" inside of it
             k.Limits.MaxConcurrentConnections = 256;
             k.Limits.Http2.MaxStreamsPerConnection = 32;
             k.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(5);
@@ -62,10 +63,10 @@ public static class Servers
     }
 
     /// <summary>Serves root on this server; the socket lies in a directory that only root enters.</summary>
-    public static WebApplication LocalSocket(string path, LocalApi api, ILoggerProvider log)
+    public static WebApplication LocalSocket(string path, LocalApi api, ILoggerProvider log, bool verbose = false)
     {
         File.Delete(path);
-        var builder = Builder(log);
+        var builder = Builder(log, verbose);
         builder.WebHost.ConfigureKestrel(k => k.ListenUnixSocket(path, l =>
         {
             l.Protocols = HttpProtocols.Http2;
@@ -86,10 +87,10 @@ public static class Servers
             && socket.GetRawSocketOption(solSocket, peerCredentials, credentials) == 12 && BitConverter.ToUInt32(credentials[4..]) == 0;
     }
 
-    private static WebApplicationBuilder Builder(ILoggerProvider log)
+    private static WebApplicationBuilder Builder(ILoggerProvider log, bool verbose)
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Warning).AddFilter("Safes", LogLevel.Debug);
+        builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(verbose ? LogLevel.Debug : LogLevel.Warning);
         return builder;
     }
 

@@ -76,7 +76,7 @@ internal static class InitCommand
             }.Validated();
             var wish = new Wish(
                 paths, parsed.GetValue(owner)!, configuration.VolumeBytes, configuration.Endpoint, configuration.Volume,
-                Path.GetFullPath(parsed.GetValue(gateway)!), [.. parsed.GetValue(images)!.Select(Path.GetFullPath)],
+                Real(parsed.GetValue(gateway)!), [.. parsed.GetValue(images)!.Select(Real)],
                 Path.GetFullPath(parsed.GetValue(address) ?? $"{paths.Name}.safeaddress"), parsed.GetValue(second), configuration, parsed.GetValue(opening) ?? 90);
             var id = Check(wish);
             await Inside.EnterAsync(paths, arguments).ConfigureAwait(false);
@@ -224,6 +224,9 @@ internal static class InitCommand
             Directory.Delete(wish.Paths.State, recursive: true);
         }
     }
+
+    /// <summary>Where a link leads now: what it leads to later is not what members were shown.</summary>
+    private static string Real(string path) => new DirectoryInfo(Path.GetFullPath(path)).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
 
     private static string Relative(string path) =>
         Path.GetRelativePath(Environment.CurrentDirectory, path) is var r && r.StartsWith("..", StringComparison.Ordinal) ? path : r;

@@ -28,7 +28,7 @@ public static class Inside
             .Append(KeyValuePair.Create(Variable, paths.MountPin))
             .Append(KeyValuePair.Create("DOTNET_EnableDiagnostics", "0"));    // no debugger's socket, and nothing that asks for dumps
         Unistd.Execve(
-            Find("nsenter"), ["nsenter", $"--mount={paths.MountPin}", "--", Environment.ProcessPath!, .. arguments], environment);
+            Find("nsenter"), ["nsenter", $"--mount={paths.MountPin}", $"--wdns={Environment.CurrentDirectory}", "--", Environment.ProcessPath!, .. arguments], environment);
     }
 
     /// <summary>Whether a mount namespace is pinned.</summary>

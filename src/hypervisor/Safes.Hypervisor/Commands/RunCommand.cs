@@ -101,7 +101,7 @@ internal static class RunCommand
         };
         using var control = network.ListenControl();
         using var provider = new PlainLog();
-        await using var members = Servers.Control((k, options) => k.ListenHandle((ulong)control.Handle, options), vault, api, provider);
+        await using var members = Servers.Control((k, options) => k.ListenHandle((ulong)control.Handle, options), vault, api, provider, log.IsEnabled(LogLevel.Debug));
         await using var root = Servers.LocalSocket(paths.LocalSocket, new LocalApi(daemon, parts, effects, loggers.CreateLogger<LocalApi>()), provider);
         daemon.Start();
         await members.StartAsync(stop).ConfigureAwait(false);
