@@ -29,7 +29,9 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
 
     public IdFile? FirstOwner { get; set; }
 
-    public byte[] GatewayKey { get; } = RandomNumberGenerator.GetBytes(32);
+    public byte[] GatewayKey { get; init; } = RandomNumberGenerator.GetBytes(32);
+
+    public string Endpoint { get; init; } = "127.0.0.1:51820";
 
     public byte[] Init { get; } = RandomNumberGenerator.GetBytes(16);
 
@@ -64,7 +66,7 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
     public Func<SshKeyRequest, string> SignSsh { get; set; } = _ => "ssh-ed25519-cert-v01@openssh.com AAAA";
 
     public AddressFile AddressFor(DeviceId device, int index) => new(
-        Name, "127.0.0.1:51820", GatewayKey, ServerPin, Init, new IPNetwork(IPAddress.Parse("10.77.16.0"), 20), device,
+        Name, Endpoint, GatewayKey, ServerPin, Init, new IPNetwork(IPAddress.Parse("10.77.16.0"), 20), device,
         IPAddress.Parse($"10.77.16.{2 + index}"), Roster?.Safe, Roster?.Head.ToArray(), Roster?.Count ?? 0);
 
     public bool Admits(byte[] pin) =>

@@ -15,7 +15,7 @@ internal static class HostWords
         (HostDisk, f => new($"that is more disk than the volume has left{f.Tail("why", "detail", "most")}", Nothing, "--disk with less")),
         (ImageMissing, f => new($"there is no image {f.Or("image", "of that name")} here", Nothing, "the supplier makes one: safed image build")),
         (ImageMismatch, f => new(
-            $"this server cannot resume {Name(f)}{f.Tail("why", "difference", "detail")}", $"{f.Safe} is open and your files are there; the host's memory is kept",
+            $"this server cannot resume {Name(f)}{Difference(f)}", $"{f.Safe} is open and your files are there; the host's memory is kept",
             $"safe host start {f.Or("host", f.Or("name", "HOST"))} --cold, or ask the supplier for what it was suspended under")),
         (ImageDamaged, f => new(
             $"the image of {Name(f)} is not what was recorded of it{f.Tail("why", "detail")}", "it was not used; disks are untouched",
@@ -24,6 +24,8 @@ internal static class HostWords
         (HostStopped, f => new($"{Name(f)} does not run", Nothing, $"safe host start {f.Or("host", f.Or("name", "HOST"))}")),
         (HostFailed, f => new($"{Name(f)} could not be started{f.Tail("why", "detail")}", "the other hosts go on", $"safe host console {f.Or("host", f.Or("name", "HOST"))}")),
     ];
+
+    private static string Difference(Facts f) => f.Has("saved") ? $": it was suspended under {f["what"]} {f["saved"]}, here is {f["here"]}" : f.Tail("why", "detail");
 
     private const string Nothing = "nothing was changed";
 

@@ -98,7 +98,7 @@ public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Ac
             time.CancelAfter(AttemptLimit);
             try
             {
-                if (tunnel is not null && attempt % 2 == 1)
+                if (tunnel is not null && attempt % 2 == 0)
                 {
                     await tunnel.ReaddPeerAsync(time.Token).ConfigureAwait(false);
                 }
