@@ -20,7 +20,10 @@ public sealed class PasswordOnATerminal : IDisposable
         terminal = Fcntl.Open(path, Fcntl.ReadWrite | Fcntl.NoControllingTerminal);
         child = Child.Start(new ChildStart("setsid", ["--wait", "--ctty", SafeProgram.Program, "selftest", "--ask"])
         {
-            Environment = safe.Environment, Input = terminal, Output = terminal, Error = terminal,
+            Environment = safe.Environment,
+            Input = terminal,
+            Output = terminal,
+            Error = terminal,
         });
         new Thread(Read) { IsBackground = true }.Start();
     }

@@ -34,7 +34,11 @@ internal sealed class SafeProgram : IDisposable
         using var error = Fcntl.Open(errors, Fcntl.ReadWrite | Fcntl.Create);
         using var child = Child.Start(new ChildStart(Program, password is null ? arguments : [.. arguments, "--password-fd", "3"])
         {
-            Environment = Environment, NetworkNamespace = Network, Output = output, Error = error, Descriptors = [feed.ClientSafePipeHandle],
+            Environment = Environment,
+            NetworkNamespace = Network,
+            Output = output,
+            Error = error,
+            Descriptors = [feed.ClientSafePipeHandle],
         });
         feed.DisposeLocalCopyOfClientHandle();
         if (password is not null)

@@ -93,7 +93,9 @@ public sealed class Leases : IDisposable
         var profile = device.Own(fake.Safe);
         var opened = new Opened
         {
-            Session = ByteString.CopyFrom(fake.Safe.Session), Token = ByteString.CopyFrom(fake.Safe.Token), LeaseSeconds = fake.Safe.LeaseSeconds,
+            Session = ByteString.CopyFrom(fake.Safe.Session),
+            Token = ByteString.CopyFrom(fake.Safe.Token),
+            LeaseSeconds = fake.Safe.LeaseSeconds,
         };
         return new Lease(TestDevice.ServerOf(fake, profile), null, opened, notice ?? (_ => { }), TimeSpan.FromSeconds(1));
     }

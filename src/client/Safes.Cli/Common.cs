@@ -13,7 +13,9 @@ internal static class Common
 
     public static Option<int?> PasswordDescriptor { get; } = new("--password-fd")
     {
-        Description = "Read the password from descriptor N instead of the terminal", HelpName = "N", Recursive = true,
+        Description = "Read the password from descriptor N instead of the terminal",
+        HelpName = "N",
+        Recursive = true,
     };
 
     public static Command Does(this Command command, Func<Invocation, Task> act)

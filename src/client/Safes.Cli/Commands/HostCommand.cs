@@ -36,7 +36,11 @@ internal static class HostCommand
         {
             var request = new AddHostRequest
             {
-                Name = run.Get(name)!, Image = run.Get(image) ?? "", Cpus = run.Get(cpus) ?? 0, MemoryBytes = Sizes.Parse(run.Get(memory)), DiskBytes = Sizes.Parse(run.Get(disk)),
+                Name = run.Get(name)!,
+                Image = run.Get(image) ?? "",
+                Cpus = run.Get(cpus) ?? 0,
+                MemoryBytes = Sizes.Parse(run.Get(memory)),
+                DiskBytes = Sizes.Parse(run.Get(disk)),
             };
             return ProgressAsync(run, request.Name, (c, o) => c.AddHost(request, o), AddLimit);
         });

@@ -40,7 +40,10 @@ internal static class IdCommand
             run.Screen.Say("Send it to the safe's owner or supplier by any way; tell them the fingerprint by voice.");
             run.Screen.Result(new JsonObject
             {
-                ["file"] = file, ["fingerprint"] = id.Fingerprint, ["member"] = id.Identity.MemberName, ["device"] = id.Identity.DeviceName,
+                ["file"] = file,
+                ["fingerprint"] = id.Fingerprint,
+                ["member"] = id.Identity.MemberName,
+                ["device"] = id.Identity.DeviceName,
             });
             return Task.CompletedTask;
         });

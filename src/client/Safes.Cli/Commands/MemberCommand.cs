@@ -39,7 +39,10 @@ internal static class MemberCommand
             run.Screen.Say($"Send this to {id.Identity.MemberName} (it is not secret):  {written}     fingerprint {address.Fingerprint}");
             run.Screen.Result(new JsonObject
             {
-                ["safe"] = profile.Name, ["member"] = id.Identity.MemberName, ["address"] = written, ["fingerprint"] = address.Fingerprint,
+                ["safe"] = profile.Name,
+                ["member"] = id.Identity.MemberName,
+                ["address"] = written,
+                ["fingerprint"] = address.Fingerprint,
             });
         });
     }
