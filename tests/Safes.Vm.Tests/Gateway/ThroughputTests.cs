@@ -9,7 +9,7 @@ namespace Safes.Vm.Tests.Gateway;
 [Trait("needs", "guest")]
 public sealed class ThroughputTests
 {
-    private const int Turns = 7, Bytes = 12 << 20;
+    private const int Turns = 7, Bytes = 4 << 20;
 
     [Fact(Explicit = true)]
     public async Task Rules_cost_at_most_a_tenth_of_what_bare_wireguard_carries()
