@@ -37,7 +37,7 @@ internal sealed class GatewayScene : IAsyncDisposable
 
     public IPAddress Relay => Addresses.TunnelGateway;
 
-    public static async Task<GatewayScene> MakeAsync(bool hostile = false)
+    public static async Task<GatewayScene> MakeAsync(bool hostile = false, int deviceMtu = 1420)
     {
         Parts.NeedRoot();
         var tools = await Parts.ToolsAsync();
@@ -47,7 +47,7 @@ internal sealed class GatewayScene : IAsyncDisposable
         var scene = new GatewayScene(server, publicKey);
         try
         {
-            await scene.BuildAsync(tools, hostile ? await GatewayParts.HostileImageAsync(server.At("hostile")) : image, privateKey);
+            await scene.BuildAsync(tools, hostile ? await GatewayParts.HostileImageAsync(server.At("hostile")) : image, privateKey, deviceMtu);
             return scene;
         }
         catch
@@ -62,7 +62,7 @@ internal sealed class GatewayScene : IAsyncDisposable
         }
     }
 
-    private async Task BuildAsync(Qemu.Tools tools, string image, string privateKey)
+    private async Task BuildAsync(Qemu.Tools tools, string image, string privateKey, int deviceMtu)
     {
         Anna = await TestDevice.MakeAsync(Server.Device, Addresses.Device(0));
         Bob = await TestDevice.MakeAsync(Server.OtherDevice, Addresses.Device(1));
@@ -98,8 +98,8 @@ internal sealed class GatewayScene : IAsyncDisposable
         var begin = BootClock.Now;
         Guest = await GatewayGuest.StartAsync(Options, Server.Network, Configuration, TestContext.Current.CancellationToken);
         StartTook = BootClock.Now - begin;
-        await Anna.ConnectAsync(gatewayKey, $"{TestServer.ServerAddress}:{TestServer.Port}", Addresses.Prefix);
-        await Bob.ConnectAsync(gatewayKey, $"192.0.3.1:{TestServer.Port}", Addresses.Prefix);
+        await Anna.ConnectAsync(gatewayKey, $"{TestServer.ServerAddress}:{TestServer.Port}", Addresses.Prefix, deviceMtu);
+        await Bob.ConnectAsync(gatewayKey, $"192.0.3.1:{TestServer.Port}", Addresses.Prefix, deviceMtu);
     }
 
     /// <summary>Has the hypervisor's own bridges let everything through, until safed is restarted.</summary>

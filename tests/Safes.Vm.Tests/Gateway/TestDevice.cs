@@ -35,13 +35,13 @@ internal sealed class TestDevice : IAsyncDisposable
         return new TestDevice(pin, address, privateKey, publicKey);
     }
 
-    public async Task ConnectAsync(string gatewayKey, string endpoint, string networks)
+    public async Task ConnectAsync(string gatewayKey, string endpoint, string networks, int mtu = 1420)
     {
         // It goes into the background once it can be told things; it ends with its link.
         var started = await Tool.TryAsync("wireguard-go", [link], network: Pin, environment: Quiet);
         Assert.True(started.Exit == 0, started.Error);
         peer = $"[Interface]\nPrivateKey = {privateKey}\n[Peer]\nPublicKey = {gatewayKey}\nEndpoint = {endpoint}\nAllowedIPs = {networks}\nPersistentKeepalive = 5\n";
-        await TestServer.IpAsync(Pin, $"addr add {Address}/32 dev {link}\nlink set {link} mtu 1420 up\nroute add {networks} dev {link}");
+        await TestServer.IpAsync(Pin, $"addr add {Address}/32 dev {link}\nlink set {link} mtu {mtu} up\nroute add {networks} dev {link}");
         await Tool.RunAsync("wg", ["setconf", link, "/proc/self/fd/0"], peer, Pin);
     }
 
