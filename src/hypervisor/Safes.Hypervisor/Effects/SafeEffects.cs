@@ -388,28 +388,9 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
         Items<Holder> holders =
         [
             .. Volume.FindHolders().Where(h => h.Pid != Environment.ProcessId || h.Kind != HoldKind.SecondMount)
-                .Select(h => new Holder(h.Pid, h.Command, $"{KindText(h.Kind)} {h.Path}".TrimEnd())),
+                .Select(h => new Holder(h.Pid, h.Command, $"{HolderWords.Of(h.Kind)} {h.Path}".TrimEnd())),
             .. processes.Select(p => new Holder(p.Pid, p.Command, "a host's process")),
         ];
         return at => new FoundHeld(at, facts.Key is KeyStatus.NotMounted or KeyStatus.Absent ? "the volume is still attached" : "its key is still in the kernel", holders);
     }
-
-    private static string KindText(HoldKind kind) => kind switch
-    {
-        HoldKind.WorkingDirectory => "working directory",
-        HoldKind.RootDirectory => "root directory",
-        HoldKind.OpenFile => "open file",
-        HoldKind.Mapping => "mapped file",
-        HoldKind.Watch => "watch",
-        HoldKind.BoundSocket => "socket",
-        HoldKind.SecondMount => "second mount",
-        HoldKind.OtherNamespace => "mount in another namespace",
-        HoldKind.LoopDevice => "loop device",
-        _ => "unseen",
-    };
-}
-
-internal sealed class HostProgress(SafeParts parts) : IProgress<HostStep>
-{
-    public void Report(HostStep value) => parts.Report(value);
 }

@@ -1,0 +1,100 @@
+using Safes.Contracts;
+using Safes.Linux;
+using Safes.Qemu;
+
+namespace Safes.Hypervisor.Hosts;
+
+// What a host's guest is told through its agent: who it is, what time it is, who its members are.
+internal sealed partial class VirtualHost
+{
+    /// <summary>Agent, clock, who it is, accounts, signed key; then its port is let through.</summary>
+    private async Task IntroduceAsync(IReadOnlyList<MemberAccount> accounts, bool clone, TimeSpan agentLimit, Steps steps)
+    {
+        using var step = steps.Begin("identity");
+        var agent = await machine!.AgentAsync(agentLimit).ConfigureAwait(false);
+        bool clock = await SetClockAsync(agentLimit).ConfigureAwait(false);
+        var said = await agent.RunAsync(
+            GuestScripts.Identity(
+                Definition, Hardware.Mac, $"{options.Ports.Address(Definition.Number)}", $"{options.Ports.Gateway}", options.Zone,
+                options.Authority.UserAuthority, GuestScripts.Accounts(accounts), clone),
+            IdentityLimit).ConfigureAwait(false);
+        if (said.Exit != 0)
+        {
+            throw new FaultException(FaultCodes.HostFailed, ("host", Definition.Name), ("why", $"it could not be told who it is: {said.Error}"));
+        }
+
+        await SignAsync(agent, said.Output, first: true).ConfigureAwait(false);
+        Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Accounts = HostDefinition.AccountsMark(accounts) });
+        await options.Ports.LetThroughAsync(Definition.Number).ConfigureAwait(false);
+        Become(clock ? HostState.Running : HostState.Degraded, clock ? "" : "clock not set");
+        await ReserveAsync().ConfigureAwait(false);
+    }
+
+    private async Task SignAsync(GuestAgent agent, string publicKey, bool first)
+    {
+        string certificate = await options.Authority.SignHostAsync(publicKey, Definition.Name, options.Zone).ConfigureAwait(false);
+        await agent.RunAsync(GuestScripts.Certificate(certificate, first), IdentityLimit).ConfigureAwait(false);
+    }
+
+    private async Task<bool> SetClockAsync(TimeSpan limit)
+    {
+        try
+        {
+            var end = BootClock.Now + limit;
+            var agent = await machine!.AgentAsync(limit).ConfigureAwait(false);
+            var left = end - BootClock.Now;
+            return left > TimeSpan.Zero && await agent.SetClockAsync(left).ConfigureAwait(false) <= ClockTolerance;
+        }
+        catch (Exception e) when (e is HungException or QmpException { Kind: not QmpException.Gone })
+        {
+            return false;
+        }
+    }
+
+    /// <summary>What need not be waited for when a safe opens.</summary>
+    private async Task SettleAsync(bool clock, CancellationToken stop)
+    {
+        await machine!.Qmp.CallAsync("announce-self", AnnounceOnce()).ConfigureAwait(false);
+        for (int tries = 0; !clock && tries < 20; tries++)
+        {
+            stop.ThrowIfCancellationRequested();
+            if (await SetClockAsync(options.Limits.Agent).ConfigureAwait(false))
+            {
+                clock = true;
+                Become(HostState.Running, "");
+            }
+        }
+
+        stop.ThrowIfCancellationRequested();
+        await RenewIfOldAsync().ConfigureAwait(false);
+    }
+
+    private static System.Text.Json.Nodes.JsonObject AnnounceOnce() => new() { ["initial"] = 50, ["max"] = 100, ["rounds"] = 2, ["step"] = 50 };
+
+    private async Task RenewIfOldAsync()
+    {
+        if (DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.SignedUnix < SignedFor.TotalSeconds)
+        {
+            return;
+        }
+
+        var agent = await machine!.AgentAsync(options.Limits.Agent).ConfigureAwait(false);
+        var key = await agent.RunAsync("cat /etc/ssh/ssh_host_ed25519_key.pub", options.Limits.Agent).ConfigureAwait(false);
+        await SignAsync(agent, key.Output, first: false).ConfigureAwait(false);
+        Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds() });
+    }
+
+    private async Task GiveAccountsAsync(IReadOnlyList<MemberAccount> accounts)
+    {
+        var agent = await machine!.AgentAsync(options.Limits.Agent).ConfigureAwait(false);
+        var said = await agent.RunAsync(GuestScripts.Accounts(accounts), IdentityLimit).ConfigureAwait(false);
+        if (said.Exit == 0)
+        {
+            Define(Definition with { Accounts = HostDefinition.AccountsMark(accounts) });
+        }
+        else
+        {
+            Become(HostState.Degraded, "accounts not set");
+        }
+    }
+}
