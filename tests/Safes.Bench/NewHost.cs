@@ -9,7 +9,7 @@ internal static class NewHost
 {
     public static async Task<IReadOnlyList<Measurement>> RunAsync(int runs)
     {
-        await using var fleet = await Fleet.OpenAsync(8L << 30);
+        await using var fleet = await Fleet.OpenAsync(6L << 30);
         await fleet.Hosts.AddAsync(new HostRequest("first"));     // copies the prepared image onto the volume, once a safe
         await fleet.Hosts.RemoveAsync("first");
         List<TimeSpan> added = [], booted = [];

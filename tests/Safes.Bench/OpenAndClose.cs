@@ -10,7 +10,7 @@ internal static class OpenAndClose
 
     public static async Task<IReadOnlyList<Measurement>> RunAsync(int runs)
     {
-        await using var safe = await BenchSafe.MakeAsync(8L << 30, Parts.Memory);
+        await using var safe = await BenchSafe.MakeAsync(6L << 30, Parts.Memory);
         await safe.WorkAsync(128);
         await safe.LookAsync();
         List<TimeSpan> open = [], close = [], rawOpen = [], rawClose = [];

@@ -7,8 +7,8 @@ internal static class ResumeBySize
 {
     public static async Task<IReadOnlyList<Measurement>> RunAsync(int runs)
     {
-        await using var small = await BenchSafe.MakeAsync(8L << 30, Parts.Memory);
-        await using var large = await BenchSafe.MakeAsync(12L << 30, 2L << 30);
+        await using var small = await BenchSafe.MakeAsync(6L << 30, Parts.Memory);
+        await using var large = await BenchSafe.MakeAsync(10L << 30, 2L << 30);
         await small.WorkAsync(128);
         await large.WorkAsync(1024);
         List<TimeSpan> smalls = [], larges = [];
