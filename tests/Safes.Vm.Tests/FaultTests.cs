@@ -28,8 +28,8 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     {
         await fleet.Hosts.AddAsync(new HostRequest("killed"));
         await fleet.Hosts.AddAsync(new HostRequest("other"));
-        await OkAsync("killed", "echo kept >kept && sync; touch /dev/shm/memory");
-        await OkAsync("other", "touch /dev/shm/memory");
+        await OkAsync("killed", "echo kept >kept && sync; sudo touch /run/memory");
+        await OkAsync("other", "sudo touch /run/memory");
         string state = fleet.Volume.At("hosts/killed/state");
         var qemu = QemuOf("killed");
         var killer = Background.Run(() =>
@@ -49,9 +49,9 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         Assert.False(outcomes.Single(o => o.Host == "killed").Done);
 
         var opened = await fleet.ReopenAsync();
-        Assert.All(opened, o => Assert.True(o.Done, o.Fault?.Message));
-        await OkAsync("other", "test -e /dev/shm/memory");
-        await OkAsync("killed", "grep -q kept kept && ! test -e /dev/shm/memory && mountpoint -q /safe");
+        Assert.All(opened, o => Assert.True(o.Done, Fleet.Why(o)));
+        await OkAsync("other", "test -e /run/memory");
+        await OkAsync("killed", "grep -q kept kept && ! test -e /run/memory && mountpoint -q /safe");
     }
 
     [Theory]
@@ -73,22 +73,22 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         Assert.True(program == outcome.Hung, outcome.Fault!.Details["why"]);
         Assert.Equal($"{stopped.Pid}", outcome.Fault!.Details["pid"]);
 
-        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
     }
 
     [Fact]
     public async Task A_restarted_daemon_takes_over_what_runs_and_signals_nothing_foreign()
     {
         await fleet.Hosts.AddAsync(new HostRequest("kept"));
-        await OkAsync("kept", "touch /dev/shm/memory");
+        await OkAsync("kept", "sudo touch /run/memory");
         int[] before = [.. fleet.Hosts.Processes.Select(p => p.Pid)];
         await fleet.Hosts.DisposeAsync();
 
         await fleet.StartAsync();
         Assert.Equal(before, fleet.Hosts.Processes.Select(p => p.Pid));
         Assert.Equal(HostState.Running, Assert.Single(fleet.Hosts.Status()).State);
-        await OkAsync("kept", "test -e /dev/shm/memory");
-        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, o.Fault?.Message));
+        await OkAsync("kept", "test -e /run/memory");
+        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
 
         // A record whose numbers have come to mean another process: that one lives on.
         using var foreign = Child.Start(new ChildStart("sleep", ["60"]));
@@ -99,26 +99,26 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await fleet.Volume.ReopenAsync();
         await fleet.StartAsync();
         Assert.Empty(fleet.Hosts.Processes);
-        Assert.All(await fleet.Hosts.ResumeAllAsync(1), o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.All(await fleet.Hosts.ResumeAllAsync(1), o => Assert.True(o.Done, Fleet.Why(o)));
         Assert.False(foreign.Exited.IsCompleted);
         foreign.Kill();
-        await OkAsync("kept", "test -e /dev/shm/memory");
+        await OkAsync("kept", "test -e /run/memory");
     }
 
     [Fact]
     public async Task A_full_volume_still_closes_and_opens()
     {
         await fleet.Hosts.AddAsync(new HostRequest("full"));
-        await OkAsync("full", "touch /dev/shm/memory");
+        await OkAsync("full", "sudo touch /run/memory");
         string filling = fleet.Volume.At("share/filling");
         Fill(filling);
         Assert.Equal(0, Statfs.Of(fleet.Volume.Safe).Available);
         // The host can go on dirtying its memory and writing its disk, whose room is its own.
         await OkAsync("full", "head -c 100M /dev/urandom >big && sync && rm big && head -c 100M /dev/urandom >big && sync");
         Fill(filling);
-        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, o.Fault?.Message));
-        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, o.Fault?.Message));
-        await OkAsync("full", "test -e /dev/shm/memory");
+        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
+        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
+        await OkAsync("full", "test -e /run/memory");
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await OkAsync("mute", "sudo systemctl stop qemu-guest-agent");
         fleet.With = o => o with { ClockLimit = TimeSpan.FromSeconds(3) };
         await fleet.CloseAsync();
-        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
         fleet.With = o => o;
         var status = Assert.Single(fleet.Hosts.Status());
         Assert.Equal((HostState.Degraded, "clock not set"), (status.State, status.Note));

@@ -82,6 +82,9 @@ internal sealed class Fleet : IAsyncDisposable
         await StartAsync();
     }
 
+    public static string Why(HostOutcome outcome) =>
+        $"{outcome.Host}: {outcome.Fault?.Code} {string.Join(", ", outcome.Fault?.Details.Select(d => $"{d.Key}={d.Value}") ?? [])} after {outcome.Took}";
+
     /// <summary>Plain OpenSSH, with the session's certificate and the safe's host authority as the only trust.</summary>
     public async Task<ToolOutput> SshAsync(string host, string command, MemberAccount? account = null, string? certificate = null)
     {

@@ -47,13 +47,13 @@ public sealed class FleetTests
         begin = BootClock.Now;
         var closed = await fleet.CloseAsync();
         output.WriteLine($"closed after {(BootClock.Now - begin).TotalMilliseconds:0} ms");
-        Assert.All(closed, o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.All(closed, o => Assert.True(o.Done, Fleet.Why(o)));
         Assert.Equal(0, await fleet.Ports.CountAsync());
 
         begin = BootClock.Now;
         var opened = await fleet.ReopenAsync();
         output.WriteLine($"opened after {(BootClock.Now - begin).TotalMilliseconds:0} ms: {string.Join(", ", opened.Select(o => $"{o.Host} {o.Took.TotalMilliseconds:0}"))}");
-        Assert.All(opened, o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.All(opened, o => Assert.True(o.Done, Fleet.Why(o)));
         Assert.All(fleet.Hosts.Status(), s => Assert.Equal((HostState.Running, ""), (s.State, s.Note)));
 
         // The fleet that opened knows of anna alone: bob's account is shut again.

@@ -15,7 +15,7 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
     public async ValueTask InitializeAsync()
     {
         await fleet.Hosts.AddAsync(new HostRequest("desk"));
-        await SshAsync("desk", "echo kept >kept && sync && touch /dev/shm/memory");
+        await SshAsync("desk", "echo kept >kept && sync && sudo touch /run/memory");
     }
 
     public async ValueTask DisposeAsync() => await fleet.Hosts.RemoveAsync("desk");
@@ -98,12 +98,12 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
         fleet.With = o => o;
         await StartAgainAsync();
         await ResumeAsync();
-        await SshAsync("desk", "test -e /dev/shm/memory");
+        await SshAsync("desk", "test -e /run/memory");
     }
 
     private async Task SuspendAsync()
     {
-        Assert.All(await fleet.Hosts.SuspendAllAsync(1, TimeSpan.FromSeconds(30)), o => Assert.True(o.Done, o.Fault?.Message));
+        Assert.All(await fleet.Hosts.SuspendAllAsync(1, TimeSpan.FromSeconds(30)), o => Assert.True(o.Done, Fleet.Why(o)));
         await StartAgainAsync();
     }
 
@@ -113,14 +113,14 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
         await fleet.StartAsync();
     }
 
-    private async Task ResumeAsync() => Assert.All(await fleet.Hosts.ResumeAllAsync(1), o => Assert.True(o.Done, o.Fault?.Message));
+    private async Task ResumeAsync() => Assert.All(await fleet.Hosts.ResumeAllAsync(1), o => Assert.True(o.Done, Fleet.Why(o)));
 
     private async Task ColdAsync()
     {
         var status = await fleet.Hosts.StartAsync("desk", cold: true);
         Assert.Equal((HostState.Running, ""), (status.State, status.Note));
         // Its disk and its identity are what they were; its memory is not.
-        await SshAsync("desk", "grep -q kept kept && ! test -e /dev/shm/memory && mountpoint -q /safe");
+        await SshAsync("desk", "grep -q kept kept && ! test -e /run/memory && mountpoint -q /safe");
     }
 
     private async Task SshAsync(string host, string command)

@@ -5,7 +5,7 @@ public sealed class SharedFleet : IAsyncLifetime
 {
     internal Fleet Fleet { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Fleet = await Fleet.OpenAsync(12L << 30);
+    public async ValueTask InitializeAsync() => Fleet = await Fleet.OpenAsync(9L << 30);
 
-    public ValueTask DisposeAsync() => Fleet.DisposeAsync();
+    public ValueTask DisposeAsync() => Fleet?.DisposeAsync() ?? ValueTask.CompletedTask;
 }

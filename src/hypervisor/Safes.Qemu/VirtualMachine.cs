@@ -160,7 +160,8 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <exception cref="HungException">A step took too long; names the program.</exception>
     public async Task SuspendAsync(ulong generation)
     {
-        await qmp.CallAsync("stop", limit: start.Limits.Command).ConfigureAwait(false);
+        // QEMU waits for virtiofsd in this; so it may be that one which hangs.
+        await NamedAsync(qmp.CallAsync("stop", limit: start.Limits.Command), "stop", start.Limits.Command).ConfigureAwait(false);
         long length;
         using (var state = Fcntl.Open(Places.State, Fcntl.ReadWrite | Fcntl.NoFollow))
         {

@@ -26,20 +26,20 @@ internal static class GuestScripts
         fi
         (
         {accounts}
-        ) >/dev/null 2>&1 & accounts=$!
+        ) >/run/accounts.log 2>&1 & accounts=$!
         mountpoint -q /safe || mount -t virtiofs -o nodev,nosuid safe /safe
         echo '{userAuthority}' >/etc/ssh/user_ca.pub
         {(clone ? $"n=0; until {Reseeded}; do n=$((n+1)); [ $n -lt 500 ]; sleep .02; done" : "")}
         [ -s /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -C '' -f /etc/ssh/ssh_host_ed25519_key
-        wait $accounts
+        wait $accounts || (cat /run/accounts.log >&2; exit 1)
         wait
         cat /etc/ssh/ssh_host_ed25519_key.pub
         """;
 
-    /// <summary>Gives the host its signed key and starts or reloads its sshd.</summary>
+    /// <summary>Gives the host its signed key and starts or reloads its sshd. A first time is made durable: a host must not forget who it is.</summary>
     public static string Certificate(string certificate, bool first) => $"""
         echo '{certificate}' >/etc/ssh/ssh_host_ed25519_key-cert.pub
-        {(first ? "systemctl --no-block restart systemd-journald; systemctl start ssh"
+        {(first ? "systemctl --no-block restart systemd-journald; systemctl start ssh; sync"
             : "if [ -s /run/sshd.pid ]; then kill -HUP $(cat /run/sshd.pid); else systemctl start ssh; fi")}
         """;
 
