@@ -24,6 +24,7 @@ public static class SafedCommand
             ImageCommand.Create(), Doctor.DoctorCommand.Create(),
             new Command("guard", "The guardian; safed starts it.") { Hidden = true },
         };
+        Examples.ShowBelowHelp(root);
         return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
     }
 
