@@ -118,6 +118,12 @@ need_dotnet() {
 
 build() { step 'build' "$DOTNET" build "$ROOT/Safes.slnx" -v quiet -clp:ErrorsOnly --nologo; }
 
+# Everything that decides what the programs become.
+source_hash() {
+    (cd "$ROOT" && find src proto Directory.Build.props Directory.Packages.props global.json -type f -not -path '*/obj/*' -not -path '*/bin/*' -print0 |
+        sort -z | xargs -0 sha256sum) | sha256sum | cut -c 1-16
+}
+
 # publish safe|safed|safe-gateway: as it is shipped, in .cache/publish/NAME. Objects of its own, so that it and the build never disturb each other.
 publish() {
     local name=$1 project how=(-p:PublishAot=true)
@@ -127,9 +133,13 @@ publish() {
     safed) project=src/hypervisor/Safes.Hypervisor how=(--self-contained) ;;
     *) die "no program '$name' to publish" ;;
     esac
+    stamp=$ROOT/.cache/publish/$name.sources
+    hash=$(source_hash)
+    if [ -x "$ROOT/.cache/publish/$name/$name" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$hash" ]; then return 0; fi
     step "publish $name" "$DOTNET" publish "$ROOT/$project" -r linux-x64 -c Release -v quiet --nologo "${how[@]}" \
         -p:RestoreLockedMode=false -p:RestorePackagesWithLockFile=false --artifacts-path "$ROOT/.cache/artifacts/$name" -o "$ROOT/.cache/publish/$name"
     [ -x "$ROOT/.cache/publish/$name/$name" ] || die "publishing $name made no program"
+    echo "$hash" >"$stamp"
 }
 
 # The tools directory: QEMU and virtiofsd that can suspend, a kernel, busybox. SAFES_TOOLS names it.

@@ -28,7 +28,8 @@ internal sealed class Adversary(Stage stage, World world, Server server)
         stage.Fact("safed says closed, by what the kernel says", status.Contains("closed", StringComparison.OrdinalIgnoreCase));
         string keys = await File.ReadAllTextAsync("/proc/keys");
         stage.Fact("no key of a file system is in the kernel", !keys.Contains("fscrypt", StringComparison.Ordinal), "/proc/keys");
-        stage.Fact("no virtual machine runs but the gateway", Processes("qemu-system").Count() == 1, $"{Processes("qemu-system").Count()} QEMU, {Processes("virtiofsd").Count()} virtiofsd");
+        stage.Fact("no virtual machine runs but the gateway", Processes("qemu-system") == 1 && Processes("virtiofsd") == 0,
+            $"{Processes("qemu-system")} QEMU, {Processes("virtiofsd")} virtiofsd");
         stage.Fact("nothing of the volume is mounted in any namespace", !Mounted(), "every /proc/*/mountinfo");
         string loops = await Tool.RunAsync("losetup", ["--associated", world.Volume]);
         stage.Fact("no loop device holds it", loops.Trim().Length == 0, loops);
@@ -62,7 +63,7 @@ internal sealed class Adversary(Stage stage, World world, Server server)
     private async Task<string> MountPointAsync()
     {
         string[] lines = await File.ReadAllLinesAsync($"/proc/{server.Pid}/mountinfo");
-        return lines.Select(l => l.Split(' ')).First(f => f[4].StartsWith(world.RunRoot, StringComparison.Ordinal) && f.Contains("ext4"))[4].TrimStart('/');
+        return lines.Select(l => l.Split(' ')).First(f => f[4].StartsWith(world.RunRoot, StringComparison.Ordinal) && f.Any(w => w.StartsWith("/dev/loop", StringComparison.Ordinal)))[4].TrimStart('/');
     }
 
     private bool Mounted()
@@ -85,20 +86,23 @@ internal sealed class Adversary(Stage stage, World world, Server server)
         return false;
     }
 
-    private IEnumerable<string> Processes(string program) => Directory.EnumerateDirectories("/proc")
-        .Where(d => int.TryParse(Path.GetFileName(d), out _))
-        .Select(CommandLine)
-        .Where(c => c.Split('\0') is [var first, ..] && c.Contains(world.Home, StringComparison.Ordinal) && (first.Contains(program, StringComparison.Ordinal) || c.Contains($"/{program}\0", StringComparison.Ordinal)));
+    /// <summary>How many processes of a program live in the safe's mount namespace, where all of its children are born.</summary>
+    private int Processes(string program)
+    {
+        string home = File.ReadAllText($"/proc/{server.Pid}/mountinfo");
+        return Directory.EnumerateDirectories("/proc").Where(d => int.TryParse(Path.GetFileName(d), out _))
+            .Count(d => Read(d, "cmdline").Split('\0')[0].Contains(program, StringComparison.Ordinal) && Read(d, "mountinfo") == home);
+    }
 
-    private static string CommandLine(string process)
+    private static string Read(string process, string file)
     {
         try
         {
-            return File.ReadAllText(Path.Combine(process, "cmdline"));
+            return File.ReadAllText(Path.Combine(process, file));
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return "";
+            return "";      // it ended while we looked
         }
     }
 }

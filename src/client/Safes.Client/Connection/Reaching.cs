@@ -3,6 +3,7 @@ using Safes.Client.Reports;
 using Safes.Client.Tunnel;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Linux;
 using Safes.Roster;
 using Safes.Secrets;
 
@@ -12,6 +13,9 @@ namespace Safes.Client.Connection;
 internal static class Reaching
 {
     private static readonly TimeSpan TunnelLimit = TimeSpan.FromSeconds(30), HelloLimit = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long a server that is just starting is waited for, and how often it is asked.</summary>
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(10), AskAgain = TimeSpan.FromMilliseconds(300);
 
     private static Task<DeviceTunnel> TunnelAsync(Steps steps, Places places, AddressFile address, SecretBuffer privateKey, CancellationToken stop)
     {
@@ -38,8 +42,23 @@ internal static class Reaching
         steps.RunAsync(
             name, $"the server of '{server.Address.Name}'", HelloLimit,
             () => new FaultException(FaultCodes.NoServer, ("why", "it did not answer in time")),
-            async time => (await server.HelloAsync(time).ConfigureAwait(false), ""),
+            async time => (await HelloAsync(server, time).ConfigureAwait(false), ""),
             stop);
+
+    private static async Task<HelloReply> HelloAsync(Server server, CancellationToken stop)
+    {
+        for (TimeSpan end = BootClock.Now + StartLimit; ;)
+        {
+            try
+            {
+                return await server.HelloAsync(stop).ConfigureAwait(false);
+            }
+            catch (FaultException e) when (e.Code == FaultCodes.NoServer && BootClock.Now < end)
+            {
+                await Task.Delay(AskAgain, stop).ConfigureAwait(false);
+            }
+        }
+    }
 
     /// <summary>For people who make the tunnel with another program: the file lies with what lives only until the next start.</summary>
     private static string WriteWgQuick(Places places, TunnelSettings settings, SecretBuffer privateKey)
