@@ -42,25 +42,37 @@ internal static class Traces
         }
     }
 
-    /// <summary>Processes that were started for this home: it stands in their command line or environment, or they live in its namespaces.</summary>
+    /// <summary>
+    /// Processes that were started for this home: it stands in their command line or environment, or they live in the mount
+    /// namespace that its safe has pinned there.
+    /// </summary>
     private static IEnumerable<int> Ours(string home)
     {
+        // "id parent dev root point ..": of a pin, the root names the namespace.
+        var namespaces = File.ReadAllLines("/proc/self/mountinfo").Select(l => l.Split(' '))
+            .Where(f => f[3].StartsWith("mnt:[", StringComparison.Ordinal) && f[4].StartsWith(home + "/", StringComparison.Ordinal)).Select(f => f[3]).ToHashSet();
         foreach (string directory in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(directory), out int pid) && pid != Environment.ProcessId && Mentions(directory, home))
+            if (int.TryParse(Path.GetFileName(directory), out int pid) && pid != Environment.ProcessId && Mentions(directory, home, namespaces))
             {
                 yield return pid;
             }
         }
     }
 
-    private static bool Mentions(string process, string home)
+    private static bool Mentions(string process, string home, HashSet<string> namespaces)
     {
         try
         {
-            return File.ReadAllText(Path.Combine(process, "cmdline")).Contains(home + "/", StringComparison.Ordinal)
-                && !File.ReadAllText(Path.Combine(process, "cmdline")).Contains("Safes.EndToEnd", StringComparison.Ordinal)
-                || File.ReadAllText(Path.Combine(process, "environ")).Contains($"={home}/", StringComparison.Ordinal);
+            string command = File.ReadAllText(Path.Combine(process, "cmdline"));
+            if (command.Contains("Safes.EndToEnd", StringComparison.Ordinal))
+            {
+                return false;
+            }
+
+            return command.Contains(home + "/", StringComparison.Ordinal)
+                || File.ReadAllText(Path.Combine(process, "environ")).Contains($"={home}/", StringComparison.Ordinal)
+                || namespaces.Contains(new FileInfo(Path.Combine(process, "ns/mnt")).LinkTarget ?? "");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
