@@ -6,7 +6,7 @@ internal static class HeaderNumbers
     public static readonly string[] Includes =
     [
         "stdio.h", "stddef.h", "errno.h", "fcntl.h", "signal.h", "spawn.h", "sched.h", "termios.h", "time.h", "unistd.h", "poll.h", "stdlib.h", "net/if.h",
-        "sys/ioctl.h", "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h", "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h",
+        "sys/ioctl.h", "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/reboot.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h", "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h",
         "sys/wait.h", "sys/file.h", "sys/timerfd.h", "sys/timex.h", "linux/openat2.h", "linux/if_tun.h", "linux/seccomp.h", "linux/filter.h", "linux/fscrypt.h", "linux/fs.h", "linux/loop.h", "linux/keyctl.h",
         "linux/magic.h", "linux/reboot.h", "linux/falloc.h", "linux/vm_sockets.h",
     ];
@@ -48,6 +48,7 @@ internal static class HeaderNumbers
         ("Loop.ControlGetFree", "LOOP_CTL_GET_FREE"), ("Loop.SetReadAhead", "BLKRASET"), ("Loop.AutoClear", "LO_FLAGS_AUTOCLEAR"), ("Loop.DirectIo", "LO_FLAGS_DIRECT_IO"),
         ("Loop.ConfigLength", "sizeof(struct loop_config)"), ("Loop.InfoAt", "offsetof(struct loop_config, info)"), ("Loop.InfoLength", "sizeof(struct loop_info64)"),
         ("Loop.FlagsAt", "offsetof(struct loop_info64, lo_flags)"),
+        ("Machine.AutoBoot", "RB_AUTOBOOT"), ("Poll.Input", "POLLIN"),
         ("Mman.SyscallMemfdSecret", "SYS_memfd_secret"), ("Mman.SecretCloseOnExec", "FD_CLOEXEC << 19"), ("Mman.DontFork", "MADV_DONTFORK"), ("Mman.DontDump", "MADV_DONTDUMP"),
         ("Mman.WipeOnFork", "MADV_WIPEONFORK"), ("Mman.Read", "PROT_READ"), ("Mman.Write", "PROT_WRITE"), ("Mman.Shared", "MAP_SHARED"),
         ("Mman.Private", "MAP_PRIVATE"), ("Mman.Anonymous", "MAP_ANONYMOUS"),
@@ -80,6 +81,7 @@ internal static class HeaderNumbers
         ("BootClock.Timespec", "struct timespec", "tv_sec tv_nsec"),
         ("Time.Timespec", "struct timespec", "tv_sec tv_nsec"),
         ("Fcntl.OpenHow", "struct open_how", "flags mode resolve"),
+        ("Poll.Entry", "struct pollfd", "fd events revents"),
         ("PidFd.PollFd", "struct pollfd", "fd events revents"),
         ("Rights.IoVector", "struct iovec", "iov_base iov_len"),
         ("Rights.Message", "struct msghdr", "msg_name msg_namelen msg_iov msg_iovlen msg_control msg_controllen msg_flags"),
