@@ -51,7 +51,10 @@ internal sealed class Documents(string folder)
 
     private static Measurement Rounded(Measurement m) => m with
     {
-        Median = Math.Round(m.Median, 3), Fastest = Math.Round(m.Fastest, 3), Slowest = Math.Round(m.Slowest, 3),
-        BaselineMedian = m.BaselineMedian is { } b ? Math.Round(b, 3) : null, Ratio = m.Ratio is { } r ? Math.Round(r, 3) : null,
+        Median = Math.Round(m.Median, 3),
+        Fastest = Math.Round(m.Fastest, 3),
+        Slowest = Math.Round(m.Slowest, 3),
+        BaselineMedian = m.BaselineMedian is { } b ? Math.Round(b, 3) : null,
+        Ratio = m.Ratio is { } r ? Math.Round(r, 3) : null,
     };
 }

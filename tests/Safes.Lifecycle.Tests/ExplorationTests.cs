@@ -61,8 +61,17 @@ public sealed class ExplorationTests
 
     private static World OpenWorld => new()
     {
-        Key = KeyFound.Present, Attached = true, Checked = true, Hosts = true, Inside = true, Allowed = [Device(1), Device(2)],
-        Guardian = S(5), Recorded = [Id(1), Id(2)], Proved = [Id(1), Id(2)], Answered = [(Id(1), 0), (Id(2), 0)], LeaseEnd = S(2),
+        Key = KeyFound.Present,
+        Attached = true,
+        Checked = true,
+        Hosts = true,
+        Inside = true,
+        Allowed = [Device(1), Device(2)],
+        Guardian = S(5),
+        Recorded = [Id(1), Id(2)],
+        Proved = [Id(1), Id(2)],
+        Answered = [(Id(1), 0), (Id(2), 0)],
+        LeaseEnd = S(2),
     };
 
     private static Transition Drop<T>(Transition then)

@@ -185,8 +185,16 @@ public sealed class RefusalTests : IAsyncLifetime
 
         File.WriteAllText(Path.Combine(directory, Bundle.ManifestFile), JsonSerializer.Serialize(new Dictionary<string, object>
         {
-            ["name"] = "debian-13", ["memory_bytes"] = Memory, ["cpus"] = 1, ["disk_bytes"] = Disk, ["files"] = digests, ["qemu_version"] = "10.0.2",
-            ["accelerator"] = "tcg", ["machine"] = HostHardware.Machine, ["cpu"] = "emulated", ["hardware"] = "x",
+            ["name"] = "debian-13",
+            ["memory_bytes"] = Memory,
+            ["cpus"] = 1,
+            ["disk_bytes"] = Disk,
+            ["files"] = digests,
+            ["qemu_version"] = "10.0.2",
+            ["accelerator"] = "tcg",
+            ["machine"] = HostHardware.Machine,
+            ["cpu"] = "emulated",
+            ["hardware"] = "x",
         }));
         return directory;
     }

@@ -110,7 +110,9 @@ internal sealed class LoopbackSafe : IAsyncDisposable
             key.Head.Span, key.Generation, []);
         using var call = client.Open(new OpenRequest
         {
-            OneTimeKey = key.PublicKey, Head = key.Head, Generation = key.Generation,
+            OneTimeKey = key.PublicKey,
+            Head = key.Head,
+            Generation = key.Generation,
             Sealed = ByteString.CopyFrom(OneTimeSeal.Seal(key.PublicKey.Span, ck ?? person.Ck, aad)),
         });
         Opened? opened = null;

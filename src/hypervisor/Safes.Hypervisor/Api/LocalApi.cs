@@ -83,7 +83,9 @@ public sealed class LocalApi(SafeDaemon daemon, SafeParts parts, SafeEffects eff
         yield return new KernelFact { Name = "loop devices", Value = facts.Loops.Count == 0 ? "none" : string.Join(", ", facts.Loops), Safe = facts.Loops.Count == 0 };
         yield return new KernelFact
         {
-            Name = "/proc/keys", Value = facts.KeyEntries.Count == 0 ? "no key of the volume" : $"{facts.KeyEntries.Count} keys of the volume", Safe = facts.KeyEntries.Count == 0,
+            Name = "/proc/keys",
+            Value = facts.KeyEntries.Count == 0 ? "no key of the volume" : $"{facts.KeyEntries.Count} keys of the volume",
+            Safe = facts.KeyEntries.Count == 0,
         };
         yield return new KernelFact
         {

@@ -109,7 +109,9 @@ public static class Servers
             ssl.ServerCertificateContext = SslStreamCertificateContext.Create(vault.ServerCertificate, null, offline: true);
             ssl.CertificateChainPolicy = new X509ChainPolicy
             {
-                TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true,
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+                DisableCertificateDownloads = true,
             };
         },
     };

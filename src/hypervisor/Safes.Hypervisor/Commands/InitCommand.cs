@@ -31,7 +31,9 @@ internal static class InitCommand
         var gateway = new Option<string>("--gateway-image") { Description = "The gateway's image.", HelpName = "DIR", DefaultValueFactory = _ => "/var/cache/safes/images/gateway" };
         var images = new Option<string[]>("--image")
         {
-            Description = "Images that hosts can be made of; one that is not prepared yet is booted once.", HelpName = "DIR", AllowMultipleArgumentsPerToken = true,
+            Description = "Images that hosts can be made of; one that is not prepared yet is booted once.",
+            HelpName = "DIR",
+            AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => ["/var/cache/safes/images/workspace"],
         };
         var address = new Option<string?>("--address") { Description = "Where to write the address. Default: ./NAME.safeaddress", HelpName = "FILE" };
