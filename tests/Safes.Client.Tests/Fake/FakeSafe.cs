@@ -177,6 +177,7 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
 
     public override Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context) => Task.FromResult(new StatusReply
     {
+        Warnings = { Session.AsSpan().SequenceEqual(context.RequestHeaders.GetValueBytes(CallHeaders.Session)) ? [] : ["no-session"] },
         State = State,
         SinceUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
         Holders = { new Holder { Member = "anna", Device = "laptop" } },

@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Api;
 using Safes.Hypervisor.Effects;
@@ -123,6 +124,9 @@ internal sealed class LoopbackSafe : IAsyncDisposable
 
         return opened ?? throw new InvalidOperationException("no session came");
     }
+
+    /// <summary>The headers of a call within a session.</summary>
+    public static Metadata In(Opened opened) => new() { { CallHeaders.Session, opened.Session.ToByteArray() } };
 
     /// <summary>The code of the fault that a call is refused with.</summary>
     public static async Task<string> RefusedAsync(Func<Task> call)

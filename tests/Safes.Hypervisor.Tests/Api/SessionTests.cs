@@ -101,7 +101,21 @@ public sealed class SessionTests
         var back = await anna.ResumeAsync(request);
         Assert.Equal(opened.Session, back.Opened.Session);
         Assert.Single(desk.World.Allowed);
-        await anna.GetStatusAsync(new StatusRequest());
+        await anna.GetStatusAsync(new StatusRequest(), LoopbackSafe.In(back.Opened));
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_copy_of_a_device_is_not_in_the_session_that_the_device_holds()
+    {
+        await using var safe = await LoopbackSafe.StartAsync();
+        var opened = await safe.OpenAsync(safe.Connect(safe.Ledger.Anna), safe.Ledger.Anna);
+        var copy = safe.Connect(safe.Ledger.Anna);
+        var key = new SshKeyRequest { PublicKey = "ssh-ed25519 AAAA" };
+        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await copy.GetStatusAsync(new StatusRequest())));
+        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await copy.SignSshKeyAsync(key)));
+        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await copy.SignSshKeyAsync(
+            key, LoopbackSafe.In(new Opened { Session = ByteString.CopyFrom(new byte[16]) }))));
+        await copy.GetStatusAsync(new StatusRequest(), LoopbackSafe.In(opened));
     }
 
     [Fact(Timeout = 30_000)]

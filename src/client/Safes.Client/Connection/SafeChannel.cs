@@ -1,5 +1,6 @@
 using System.Net.Security;
 using System.Runtime.CompilerServices;
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Safes.Contracts;
@@ -62,12 +63,17 @@ public sealed class SafeChannel : IDisposable
         calls = new Safe.SafeClient(channel);
     }
 
+    /// <summary>This device's session, named in every call once there is one; empty before.</summary>
+    public ByteString Session { get; set; } = ByteString.Empty;
+
+    private Metadata Headers => Session.IsEmpty ? [] : new Metadata { { CallHeaders.Session, Session.ToByteArray() } };
+
     /// <summary>Makes one call with a deadline.</summary>
     public async Task<T> CallAsync<T>(Func<Safe.SafeClient, CallOptions, AsyncUnaryCall<T>> call, TimeSpan limit, CancellationToken stop)
     {
         try
         {
-            using var made = call(calls, new CallOptions(deadline: DateTime.UtcNow + limit, cancellationToken: stop));
+            using var made = call(calls, new CallOptions(Headers, DateTime.UtcNow + limit, stop));
             var reply = await made.ResponseAsync.ConfigureAwait(false);
             answered = true;
             return reply;
@@ -82,7 +88,7 @@ public sealed class SafeChannel : IDisposable
     public async IAsyncEnumerable<T> StreamAsync<T>(
         Func<Safe.SafeClient, CallOptions, AsyncServerStreamingCall<T>> call, TimeSpan limit, [EnumeratorCancellation] CancellationToken stop)
     {
-        using var made = call(calls, new CallOptions(deadline: DateTime.UtcNow + limit, cancellationToken: stop));
+        using var made = call(calls, new CallOptions(Headers, DateTime.UtcNow + limit, stop));
         while (true)
         {
             try

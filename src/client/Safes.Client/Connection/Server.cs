@@ -39,8 +39,9 @@ public sealed class Server : IDisposable
     /// <summary>Gives up the connection and makes another one at the next call.</summary>
     public void Reconnect()
     {
+        var session = Calls.Session;
         Calls.Dispose();
-        Calls = new SafeChannel(dial);
+        Calls = new SafeChannel(dial) { Session = session };
     }
 
     /// <exception cref="FaultException">Any cause of not reaching it, or clock-wrong.</exception>

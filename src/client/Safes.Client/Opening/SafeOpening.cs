@@ -131,7 +131,8 @@ public sealed class SafeOpening(SafeProfile profile, Steps steps, Func<Task<Secr
                 opened = progress.Opened ?? opened;
             }
 
-            return opened ?? throw new FaultException(FaultCodes.Internal, ("what", "it did not say that it is open"), ("from", "server"));
+            server.Calls.Session = opened?.Session ?? throw new FaultException(FaultCodes.Internal, ("what", "it did not say that it is open"), ("from", "server"));
+            return opened;
         }
         catch (FaultException e) when (e.Code == FaultCodes.WrongPassword)
         {

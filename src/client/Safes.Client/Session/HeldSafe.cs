@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Google.Protobuf;
 using Safes.Client.Connection;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
@@ -15,13 +16,14 @@ public sealed class HeldSafe : IDisposable
         Link = link;
         Info = info.Details;
         Server = new Server(profile.Address, profile.Keys);
+        Server.Calls.Session = ByteString.CopyFrom(Convert.FromHexString(Info.GetValueOrDefault("session", "")));
     }
 
     public SafeProfile Profile { get; }
 
     public SessionLink Link { get; }
 
-    /// <summary>zone, account, directory, pid, lease_seconds, tunnel.</summary>
+    /// <summary>zone, session, account, directory, pid, lease_seconds, tunnel.</summary>
     public IReadOnlyDictionary<string, string> Info { get; }
 
     public Server Server { get; }

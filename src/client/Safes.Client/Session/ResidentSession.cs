@@ -119,6 +119,7 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         Details = new()
         {
             ["zone"] = open!.Opened.Zone,
+            ["session"] = Convert.ToHexStringLower(open.Opened.Session.Span),
             ["account"] = open.Opened.Account,
             ["directory"] = profile.RuntimeDirectory,
             ["pid"] = $"{Environment.ProcessId}",

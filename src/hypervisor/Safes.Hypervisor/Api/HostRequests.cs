@@ -13,7 +13,7 @@ public sealed partial class SafeApi
 
     public override async Task<SshKeyReply> SignSshKey(SshKeyRequest request, ServerCallContext context)
     {
-        var session = parts.Sessions.Find(RequireSession(Caller.Of(context)).Id) ?? throw new FaultException(FaultCodes.NoSession);
+        var session = RequireSession(context);
         string certificate = await parts.Work.RunAsync(
             _ => Workspace.Ssh.SignUserAsync(request.PublicKey, session.Account, $"{session.Account} {session.DeviceName} {session.Id}", CertificateLife),
             context.CancellationToken).ConfigureAwait(false);
@@ -43,12 +43,17 @@ public sealed partial class SafeApi
 
     public override async Task ReadConsole(ConsoleRequest request, IServerStreamWriter<ConsoleChunk> responseStream, ServerCallContext context)
     {
-        RequireSession(Caller.Of(context));
+        var session = RequireSession(context);
         await parts.Work.RunAsync(
             async stop =>
             {
                 await foreach (var chunk in Workspace.Hosts.ReadConsoleAsync(request.Name, (int)request.LastBytes, request.Follow, stop).ConfigureAwait(false))
                 {
+                    if (session.Ended.IsCompleted)
+                    {
+                        throw new FaultException(FaultCodes.NoSession);    // nor does what it began go on without it
+                    }
+
                     await responseStream.WriteAsync(new ConsoleChunk { Data = ByteString.CopyFrom(chunk.Span) }, stop).ConfigureAwait(false);
                 }
 
@@ -59,7 +64,7 @@ public sealed partial class SafeApi
 
     public override async Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context)
     {
-        RequireSession(Caller.Of(context));
+        RequireSession(context);
         var state = parts.Daemon.State;
         var reply = new StatusReply { State = Messages.Of(state), SinceUnix = parts.Daemon.Since.ToUnixTimeSeconds() };
         reply.Holders.AddRange(LocalApi.Holders(state, parts.Sessions));
@@ -83,7 +88,7 @@ public sealed partial class SafeApi
     private async Task OnHostsAsync(
         ServerCallContext context, IServerStreamWriter<Contracts.V1.Progress> to, Func<HostFleet, IProgress<HostStep>, Task<HostStatus?>> work)
     {
-        RequireSession(Caller.Of(context));
+        RequireSession(context);
         var steps = new StepChannel();
         var run = parts.Work.RunAsync(
             async stop =>

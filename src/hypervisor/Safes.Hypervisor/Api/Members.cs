@@ -12,7 +12,7 @@ public sealed partial class SafeApi
     public override async Task<ChangeRosterReply> ChangeRoster(ChangeRosterRequest request, ServerCallContext context)
     {
         var caller = Caller.Of(context);
-        RequireSession(caller);
+        RequireSession(context);
         var before = parts.Vault.Peers.Select(p => p.Device).ToHashSet();
         var key = parts.OneTimeKeys.Take(caller.Connection, request.OneTimeKey.Span);
         Vaults.HeaderChange change;

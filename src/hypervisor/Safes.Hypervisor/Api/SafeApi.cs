@@ -80,10 +80,13 @@ public sealed partial class SafeApi(ApiParts parts) : Contracts.V1.Safe.SafeBase
 
     private static Device DeviceOf(Caller caller) => SafeEffects.DeviceOf(caller.Peer.Device);
 
-    /// <summary>The caller's own live session: VPN and certificate do not suffice.</summary>
-    private Session RequireSession(Caller caller) => parts.Daemon.State switch
+    /// <summary>
+    /// The caller's own live session, which the call has to name. VPN and certificate do not suffice, nor that somebody holds a session with
+    /// the same ones: a copy of a device's files is not told that session's name, because it does not know the password.
+    /// </summary>
+    private Sessions.LiveSession RequireSession(ServerCallContext context) => parts.Daemon.State switch
     {
-        Open o when o.Sessions.FirstOrDefault(s => s.Device == DeviceOf(caller)) is { } session => session,
+        Open o when Own(Caller.Of(context), context.RequestHeaders.GetValueBytes(CallHeaders.Session)) is var session && o.Find(session.Id) is not null => session,
         Lifecycle.Open => throw new FaultException(FaultCodes.NoSession),
         Faulted f => throw FaultMap.OfFaulted(f),
         Closing => throw new FaultException(FaultCodes.Closing),
