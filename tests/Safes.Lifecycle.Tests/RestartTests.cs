@@ -38,6 +38,15 @@ public sealed class RestartTests
     }
 
     [Fact]
+    public void A_session_whose_longest_time_passed_meanwhile_does_not_come_back()
+    {
+        var open = new Open([], new Awaited([Id(1)], S(7)));
+        var then = SafeLifecycle.Next(open, new SessionResumed(S(6), Session(1, 8) with { EndsBy = S(6) }), Times);
+        Assert.Equal(Refusal.NoSession, then.Refusal);
+        Assert.Equal(open, then.State);
+    }
+
+    [Fact]
     public void The_server_that_slept_closes_before_a_late_answer_counts()
     {
         var open = new Open([Session(1, 7)], null);

@@ -45,7 +45,8 @@ public static class SafeLifecycle
 
         (Open o, OpenRequested r) => Enter(o, r.Session, terms),
         (Open o, SessionResumed r) when o.Find(r.Session.Id) is { } s && s.Device == r.Session.Device => Transition.Same(o),
-        (Open { Awaited: { } a } o, SessionResumed r) when a.Sessions.Contains(r.Session.Id) => Enter(o, r.Session, terms),
+        // One that has had its longest time is over, also when it passed while safed was away.
+        (Open { Awaited: { } a } o, SessionResumed r) when a.Sessions.Contains(r.Session.Id) && r.Session.EndsBy > r.At => Enter(o, r.Session, terms),
         (Open o, LeaseRenewed r) when o.Find(r.Session) is { } s && r.LeaseUntil > s.LeaseUntil => Renew(o, s, r.LeaseUntil, terms),
         (Open o, LeaseRenewed r) when o.Find(r.Session) is not null => Transition.Same(o),
         (Open o, SessionSilent e) when o.Find(e.Session) is { } s => FallSilent(o, s),

@@ -129,7 +129,7 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
             try
             {
                 Volume.CheckPolicy(key ?? throw new FaultException(FaultCodes.PolicyWrong));
-                recorded = new SessionStore(Volume.Root).Load();
+                recorded = [.. new SessionStore(Volume.Root).Load().Where(r => r.Live().EndsBy > BootClock.Now)];
             }
             catch (Exception e) when (e is IOException or FaultException)
             {
