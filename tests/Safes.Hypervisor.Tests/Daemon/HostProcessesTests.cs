@@ -7,7 +7,13 @@ public sealed class HostProcessesTests : IDisposable
 {
     private readonly string mountPoint = Directory.CreateTempSubdirectory("safes-processes").FullName;
 
-    public void Dispose() => Directory.Delete(mountPoint, recursive: true);
+    private string Programs => mountPoint + ".programs";
+
+    public void Dispose()
+    {
+        Directory.Delete(mountPoint, recursive: true);
+        Directory.Delete(Programs, recursive: true);
+    }
 
     [Fact]
     public void Qemu_is_found_and_ended_though_its_command_line_names_nothing_on_the_volume()
@@ -29,8 +35,7 @@ public sealed class HostProcessesTests : IDisposable
 
     private Child Start(string name, string directory)
     {
-        string program = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():n}", name);
-        Directory.CreateDirectory(Path.GetDirectoryName(program)!);
+        string program = Path.Combine(Directory.CreateDirectory(Programs).FullName, name);
         File.CreateSymbolicLink(program, "/bin/sleep");
         return Child.Start(new ChildStart(program, ["60"]) { WorkingDirectory = directory });
     }

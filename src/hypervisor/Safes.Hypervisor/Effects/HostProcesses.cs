@@ -3,7 +3,10 @@ using Safes.Linux;
 
 namespace Safes.Hypervisor.Effects;
 
-/// <summary>Processes whose command line names something on the volume: QEMU and virtiofsd of the safe's hosts, whoever started them.</summary>
+/// <summary>
+/// QEMU and virtiofsd of the safe's hosts, whoever started them: what names something on the volume in its command line (virtiofsd), or works
+/// in a directory of it (QEMU, which is given its files by their names there).
+/// </summary>
 public static class HostProcesses
 {
     public static IReadOnlyList<(int Pid, string Command)> Find(string mountPoint)
@@ -21,7 +24,7 @@ public static class HostProcesses
             {
                 byte[] line = File.ReadAllBytes(Path.Combine(directory, "cmdline"));
                 string program = Path.GetFileName(Encoding.UTF8.GetString(line.AsSpan(0, Math.Max(0, Array.IndexOf(line, (byte)0)))));
-                if (line.AsSpan().IndexOf(wanted) >= 0 && IsOurs(program, line))
+                if (IsOurs(program, line) && (line.AsSpan().IndexOf(wanted) >= 0 || WorksIn(directory, mountPoint)))
                 {
                     found.Add((pid, program));
                 }
@@ -59,6 +62,10 @@ public static class HostProcesses
             process.Dispose();
         }
     }
+
+    // As it looks from our mount namespace, which is that of the safe's processes.
+    private static bool WorksIn(string process, string mountPoint) =>
+        File.ResolveLinkTarget(process + "/cwd", returnFinalTarget: false)?.FullName.StartsWith(mountPoint + "/", StringComparison.Ordinal) ?? false;
 
     private static bool IsOurs(string program, byte[] line) =>
         program.StartsWith("qemu-system", StringComparison.Ordinal) || program is "setpriv"
