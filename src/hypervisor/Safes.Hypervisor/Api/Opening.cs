@@ -75,15 +75,10 @@ public sealed partial class SafeApi
                 throw new FaultException(FaultCodes.Closing, ("detail", Messages.Detail(state)));
         }
 
-        var oneTime = parts.OneTimeKeys.Take(caller.Connection, request.OneTimeKey.Span);
-        OpenedKeys? keys;
-        using (oneTime)
-        {
-            keys = parts.Vault.Open(caller.Peer.Device, oneTime, request.Sealed.ToByteArray(), request.Head.Span, request.Generation);
-        }
-
         var (member, device) = Names(caller);
         var endsBy = parts.Daemon.Now + parts.Vault.Configuration.MaxSession;
+        var oneTime = parts.OneTimeKeys.Take(caller.Connection, request.OneTimeKey.Span);
+        using var keys = parts.Vault.Open(caller.Peer.Device, oneTime, request.Sealed.ToByteArray(), request.Head.Span, request.Generation);
         var (session, token) = parts.Sessions.Prepare(caller.Peer.Device, member.Name, device, member.Account, DateTimeOffset.UtcNow, endsBy);
         parts.Keys.Put(session.Id, keys);
         bool joined = false;
@@ -91,6 +86,7 @@ public sealed partial class SafeApi
         {
             var asked = await AskAsync(session, caller, stop).ConfigureAwait(false);
             joined = asked.Then.State is Open;
+            await RequireStillMemberAsync(session).ConfigureAwait(false);
             if (joined)
             {
                 await asked.Performed.ConfigureAwait(false);
@@ -107,13 +103,21 @@ public sealed partial class SafeApi
         }
         finally
         {
-            if (joined || parts.Daemon.State is not Lifecycle.Opening)
-            {
-                parts.Keys.Wipe(session.Id);
-            }
+            // Whatever became of it, also when it only waited for another one's opening: nobody needs them any more.
+            parts.Keys.Wipe(session.Id);
         }
 
         return Opened(session, token, joined);
+    }
+
+    /// <summary>A removal ends the sessions that it finds. One that was asked for before it and begins after it, it cannot have found.</summary>
+    private async Task RequireStillMemberAsync(LiveSession session)
+    {
+        if (parts.Vault.Roster?.FindDevice(session.Device) is null)
+        {
+            await EndAsync(session.Id, new SessionEnd("removed", "you are no longer a member")).ConfigureAwait(false);
+            throw new FaultException(FaultCodes.UnknownDevice);
+        }
     }
 
     private async Task<Outcome> AskAsync(LiveSession session, Caller caller, CancellationToken stop)
