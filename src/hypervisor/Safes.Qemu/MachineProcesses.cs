@@ -74,7 +74,16 @@ internal sealed class MachineProcesses : IDisposable
             var qemu = RunningProcess.Of(Child.Start(
                 QemuCommand.Start(tools, arguments, hardware.User, descriptors, start.EmptyNetwork, places.QemuLog, places.Home)));
             var both = new MachineProcesses(qemu, virtiofsd);
-            both.Record(places, hardware.Uuid);
+            try
+            {
+                both.Record(places, hardware.Uuid);
+            }
+            catch
+            {
+                qemu.Handle.Kill();    // one that nobody could find again must not run
+                throw;
+            }
+
             return both;
         }
         catch

@@ -52,7 +52,7 @@ public sealed record StateRecord
         byte[] bytes;
         try
         {
-            using var fd = Fcntl.Open(places.StateRecord, Fcntl.ReadOnly | Fcntl.NoFollow);
+            using var fd = Fcntl.Open(places.StateRecord, Fcntl.ReadOnly | Fcntl.NoFollow | Fcntl.NonBlock);
             bytes = new byte[Room];
             int n = 0;
             for (int got; n < Room && (got = Unistd.Read(fd, bytes.AsSpan(n))) > 0; n += got)
@@ -103,7 +103,7 @@ public sealed record StateRecord
         byte[] bytes = new byte[Room];
         byte[] text = JsonSerializer.SerializeToUtf8Bytes(this, QemuJson.Default.StateRecord);
         text.CopyTo(bytes, 0);
-        using var fd = Fcntl.Open(places.StateRecord, Fcntl.WriteOnly | Fcntl.NoFollow);
+        using var fd = Fcntl.Open(places.StateRecord, Fcntl.WriteOnly | Fcntl.NoFollow | Fcntl.NonBlock);
         Unistd.Write(fd, bytes);
         Fcntl.Sync(fd, places.StateRecord);
     }
@@ -113,7 +113,7 @@ public sealed record StateRecord
     {
         try
         {
-            using var fd = Fcntl.Open(file, Fcntl.ReadOnly | Fcntl.NoFollow);
+            using var fd = Fcntl.Open(file, Fcntl.ReadOnly | Fcntl.NoFollow | Fcntl.NonBlock);
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             byte[] buffer = new byte[1 << 18];
             while (length > 0)

@@ -104,6 +104,14 @@ public sealed class VirtualMachine : IAsyncDisposable
             var machine = new VirtualMachine(start, processes, qmp);
             var uuid = await qmp.CallAsync("query-uuid", limit: start.Limits.Command).ConfigureAwait(false);
             var status = await qmp.CallAsync("query-status", limit: start.Limits.Command).ConfigureAwait(false);
+            if (status.GetProperty("status").GetString() == "inmigrate")
+            {
+                // It has not, or not wholly, what it was to go on from. That stays; if it was touched already, its record tells.
+                await machine.KillAsync().ConfigureAwait(false);
+                await machine.DisposeAsync().ConfigureAwait(false);
+                return null;
+            }
+
             if (uuid.GetProperty("UUID").GetGuid() == start.Hardware.Uuid)
             {
                 if (!status.GetProperty("running").GetBoolean())
@@ -280,7 +288,9 @@ public sealed class VirtualMachine : IAsyncDisposable
     {
         try
         {
-            string last = File.ReadLines(places.QemuLog).LastOrDefault(l => l.Length > 0) ?? "QEMU ended without a word";
+            // In QEMU's own directory: after a break-out it could be anything, a pipe that never answers too.
+            string last = (Stat.Find(places.QemuLog) is { IsRegular: true } ? File.ReadLines(places.QemuLog) : []).LastOrDefault(l => l.Length > 0)
+                ?? "QEMU ended without a word";
             return last[..Math.Min(last.Length, 300)];
         }
         catch (IOException)

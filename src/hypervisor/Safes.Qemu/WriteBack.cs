@@ -14,7 +14,7 @@ public static class WriteBack
         part = (part + Page - 1) / Page * Page;
         return part == 0 ? Task.CompletedTask : Task.WhenAll(Enumerable.Range(0, threads).Select(n => Background.Run(() =>
         {
-            using var fd = Fcntl.Open(file, Fcntl.ReadOnly | Fcntl.NoFollow);
+            using var fd = Fcntl.Open(file, Fcntl.ReadOnly | Fcntl.NoFollow | Fcntl.NonBlock);
             Fcntl.WriteBack(fd, n * part, part);
         })));
     }
@@ -29,7 +29,7 @@ public static class WriteBack
 
         await Background.Run(() =>
         {
-            using var fd = Fcntl.Open(file, Fcntl.ReadOnly | Fcntl.NoFollow);
+            using var fd = Fcntl.Open(file, Fcntl.ReadOnly | Fcntl.NoFollow | Fcntl.NonBlock);
             Fcntl.Sync(fd, file);
         }).ConfigureAwait(false);
     }

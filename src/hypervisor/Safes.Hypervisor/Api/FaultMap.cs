@@ -16,6 +16,9 @@ public static class FaultMap
 {
     public const string Trailer = "fault-bin";
 
+    // Some of it a guest has said. A trailer that is too long would end the connection.
+    private const int LongestDetail = 1000;
+
     public static FaultException Of(Exception e) => e switch
     {
         FaultException f => f,
@@ -53,7 +56,7 @@ public static class FaultMap
         var message = new Contracts.V1.Fault { Code = fault.Code.Code };
         foreach (var (key, value) in fault.Details)
         {
-            message.Details[key] = value;
+            message.Details[key] = value.Length <= LongestDetail ? value : value[..LongestDetail];
         }
 
         return message;
