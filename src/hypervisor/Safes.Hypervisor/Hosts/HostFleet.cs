@@ -210,7 +210,7 @@ public sealed class HostFleet : IAsyncDisposable
             await (cold || StateRecord.Find(host.Places) is null ? host.BootAsync(accounts, steps) : host.ResumeAsync(accounts, steps)).ConfigureAwait(false);
             return host.Status();
         }
-        catch (Exception e)
+        catch (Exception e) when (e is not FaultException { Code: var code } || code != FaultCodes.HostRunning)    // started by another request: it stays
         {
             var fault = HostFaults.From(e, name);
             if (fault.Code != FaultCodes.ImageMismatch && fault.Code != FaultCodes.ImageDamaged)

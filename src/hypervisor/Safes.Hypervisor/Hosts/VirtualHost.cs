@@ -132,8 +132,14 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
     });
 
     /// <summary>Boots from its disk; a saved state is given up.</summary>
+    /// <exception cref="FaultException">HostRunning: somebody else was quicker. Its memory must not be cleared under it.</exception>
     public Task BootAsync(IReadOnlyList<MemberAccount> accounts, Steps steps) => AloneAsync(async () =>
     {
+        if (machine is not null)
+        {
+            throw new FaultException(FaultCodes.HostRunning, ("host", Definition.Name));
+        }
+
         Become(HostState.Starting, "");
         using (steps.Begin("boot"))
         {
