@@ -14,7 +14,7 @@ internal sealed class RunLock : IDisposable
     /// <exception cref="FaultException"><see cref="FaultCodes.AlreadyRunning"/>.</exception>
     public static RunLock Take(SafePaths paths, ILogger? log)
     {
-        Directory.CreateDirectory(paths.Run);
+        Directory.CreateDirectory(paths.Run, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);    // `safed stop` may be the first after a boot
         if (Directory.Exists(paths.LockFile))
         {
             log?.StaleLock(paths.LockFile, "a directory");
