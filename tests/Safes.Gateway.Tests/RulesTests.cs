@@ -19,9 +19,9 @@ public class RulesTests
     [Fact]
     public void The_devices_with_a_session_are_replaced_in_one_step()
     {
-        Assert.Equal("flush set inet gateway allowed\n", NftRules.Allow([]));
+        Assert.Equal("flush set ip gateway allowed\n", NftRules.Allow([]));
         Assert.Equal(
-            "flush set inet gateway allowed\nadd element inet gateway allowed { 10.83.0.2, 10.83.0.3 }\n",
+            "flush set ip gateway allowed\nadd element ip gateway allowed { 10.83.0.2, 10.83.0.3 }\n",
             NftRules.Allow([IPAddress.Parse("10.83.0.2"), IPAddress.Parse("10.83.0.3")]));
     }
 

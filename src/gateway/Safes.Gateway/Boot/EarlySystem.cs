@@ -48,6 +48,8 @@ internal static class EarlySystem
         ("net/netfilter/nf_conntrack_tcp_loose", "1"),
         ("net/netfilter/nf_conntrack_tcp_be_liberal", "1"),
         ("net/netfilter/nf_conntrack_max", "16384"),
+        // The ends check their own sums; doing it here would read every byte once more.
+        ("net/netfilter/nf_conntrack_checksum", "0"),
         ("kernel/panic", "-1"),
         ("kernel/printk", "4"),
         ("vm/panic_on_oom", "0"),
