@@ -41,10 +41,10 @@ public class RelayTests
         Assert.Equal(0, await more.ReceiveAsync(new byte[1], TestContext.Current.CancellationToken));
         mine[0].Dispose();
         mine[1].Dispose();
+        var accepted = target.AcceptAsync(TestContext.Current.CancellationToken).AsTask();
         for (bool carried = false; !carried;)
         {
             using var again = await ConnectAsync(relay.Listen);
-            var accepted = target.AcceptAsync(TestContext.Current.CancellationToken).AsTask();
             carried = await Task.WhenAny(accepted, again.ReceiveAsync(new byte[1], TestContext.Current.CancellationToken).AsTask()) == accepted;
         }
 

@@ -146,10 +146,11 @@ internal sealed class TestServer : IAsyncDisposable
     {
         using var socket = Sched.InNetwork(pin, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
         using var limit = new CancellationTokenSource(milliseconds);
+        // Outside what counts as unreachable: an attempt that could not even begin would prove nothing.
+        Share(socket);
+        socket.Bind(new IPEndPoint(from ?? IPAddress.Any, fromPort));
         try
         {
-            socket.SetRawSocketOption(1, 2, BitConverter.GetBytes(1));
-            socket.Bind(new IPEndPoint(from ?? IPAddress.Any, fromPort));
             await socket.ConnectAsync(to, port, limit.Token);
             return true;
         }
@@ -162,10 +163,20 @@ internal sealed class TestServer : IAsyncDisposable
     public static Socket Listen(string pin, int port) => Sched.InNetwork(pin, () =>
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        Share(socket);
         socket.Bind(new IPEndPoint(IPAddress.Any, port));
         socket.Listen(16);
         return socket;
     });
+
+    // SO_REUSEADDR and SO_REUSEPORT: an attempt may come from a port that is listened on, and be repeated at once.
+    private static void Share(Socket socket)
+    {
+        foreach (int option in (int[])[2, 15])
+        {
+            socket.SetRawSocketOption(1, option, BitConverter.GetBytes(1));
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
