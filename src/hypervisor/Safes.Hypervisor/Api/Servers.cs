@@ -90,6 +90,8 @@ public static class Servers
     private static WebApplicationBuilder Builder(ILoggerProvider log, bool verbose)
     {
         var builder = WebApplication.CreateSlimBuilder();
+        // Sessions' streams last as long as they can; devices come back by token, so nobody waits for them.
+        builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromMilliseconds(500));
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(verbose ? LogLevel.Debug : LogLevel.Warning);
         return builder;
     }

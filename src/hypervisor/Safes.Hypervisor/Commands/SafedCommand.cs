@@ -25,7 +25,7 @@ public static class SafedCommand
             new Command("guard", "The guardian; safed starts it.") { Hidden = true },
         };
         Examples.ShowBelowHelp(root);
-        return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+        return await root.Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(15) }).ConfigureAwait(false);
     }
 
     /// <summary>Runs what a command does and finds words for what stops it.</summary>
