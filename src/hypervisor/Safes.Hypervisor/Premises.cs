@@ -45,11 +45,11 @@ public sealed record Premises
         try
         {
             return JsonSerializer.Deserialize(File.ReadAllBytes(FileOf(paths)), PremisesJson.Default.Premises)
-                ?? throw new FaultException(FaultCodes.BadConfiguration, ("errors", "premises.json is empty"));
+                ?? throw new FaultException(FaultCodes.BadConfiguration, ("why", "premises.json is empty"));
         }
         catch (Exception e) when (e is JsonException or FileNotFoundException)
         {
-            throw new FaultException(FaultCodes.BadConfiguration, ("errors", $"premises.json: {e.Message}"));
+            throw new FaultException(FaultCodes.BadConfiguration, ("why", $"premises.json: {e.Message}"));
         }
     }
 }

@@ -18,7 +18,7 @@ namespace Safes.Client.Opening;
 /// Opens a safe: tunnel, server, roster; only when all of them are the ones this device knows is the password asked for, hashed,
 /// and its key sealed for this one request.
 /// </summary>
-public sealed class SafeOpening(SafeProfile profile, Steps steps, Func<Task<SecretBuffer>> askPassword)
+public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<Task<SecretBuffer>> askPassword)
 {
     private const int MostMoves = 5;
 
@@ -65,6 +65,12 @@ public sealed class SafeOpening(SafeProfile profile, Steps steps, Func<Task<Secr
         var hello = await server.HelloAsync(stop).ConfigureAwait(false);
         await CheckRosterAsync(server, stop).ConfigureAwait(false);
         _ = profile.Device;
+        if (hello.State is State.Faulted && Holder().Match(hello.Detail) is { Success: true } holder)
+        {
+            throw new FaultException(
+                FaultCodes.FilesBusy, ("holder", holder.Groups[1].Value), ("pid", holder.Groups[2].Value), ("kind", holder.Groups[3].Value), ("from", "server"));
+        }
+
         if (hello.State is State.Unclaimed or State.Closing or State.Faulted)
         {
             throw new FaultException(
@@ -84,6 +90,10 @@ public sealed class SafeOpening(SafeProfile profile, Steps steps, Func<Task<Secr
 
         TellImages(hello.Images.ToNames());
     }
+
+    /// <summary>The first holder in the detail of a faulted safe: "backup (pid 4711): open file /..".</summary>
+    [System.Text.RegularExpressions.GeneratedRegex(@"^([^;]+?) \(pid (\d+)\): ([^;]+)")]
+    private static partial System.Text.RegularExpressions.Regex Holder();
 
     private Task<SafeRoster> CheckRosterAsync(Server server, CancellationToken stop) => steps.RunAsync(
         "server and members are the ones you know", $"the server of '{profile.Name}'", RosterLimit,

@@ -26,6 +26,8 @@ public sealed record ApiParts
 
     public required Terms Terms { get; init; }
 
+    public Notices Notices { get; init; } = new();
+
     public required TimeProvider Clock { get; init; }
 
     public required ILogger Log { get; init; }

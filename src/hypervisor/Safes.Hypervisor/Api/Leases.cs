@@ -25,7 +25,8 @@ public sealed partial class SafeApi
 
         var lease = new Lease(parts.Daemon, session, parts.Terms.Lease, parts.Vault.Configuration.Challenge, parts.Clock);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        var challenges = lease.ChallengeAsync((c, s) => responseStream.WriteAsync(c, s), stop.Token);
+        using var writer = new SessionStream(responseStream, parts.Notices);
+        var challenges = lease.ChallengeAsync(writer.WriteAsync, stop.Token);
         var answers = AnswerAsync(lease, requestStream, stop.Token);
         try
         {

@@ -81,8 +81,18 @@ internal static class InitCommand
                 Real(parsed.GetValue(gateway)!), [.. parsed.GetValue(images)!.Select(Real)],
                 Path.GetFullPath(parsed.GetValue(address) ?? $"{paths.Name}.safeaddress"), parsed.GetValue(second), configuration, parsed.GetValue(opening) ?? 90);
             var id = Check(wish);
-            await Inside.EnterAsync(paths, arguments).ConfigureAwait(false);
-            return await InitAsync(wish, id, stop).ConfigureAwait(false);
+            if (Inside.IsInside(paths))
+            {
+                return await InitAsync(wish, id, stop).ConfigureAwait(false);
+            }
+
+            int exit = await Inside.RunAsync(paths, arguments, stop).ConfigureAwait(false);
+            if (exit != 0)
+            {
+                await Inside.RemoveAsync(paths).ConfigureAwait(false);
+            }
+
+            return exit;
         }));
         return command;
     }
@@ -209,7 +219,7 @@ internal static class InitCommand
     {
         try
         {
-            await StopCommand.EndRunningAsync(wish.Paths).ConfigureAwait(false);
+            await StopCommand.EndInsideAsync(wish.Paths).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -228,7 +238,11 @@ internal static class InitCommand
     }
 
     /// <summary>Where a link leads now: what it leads to later is not what members were shown.</summary>
-    private static string Real(string path) => new DirectoryInfo(Path.GetFullPath(path)).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+    private static string Real(string path)
+    {
+        var directory = new DirectoryInfo(Path.GetFullPath(path));
+        return directory.Exists ? directory.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? directory.FullName : directory.FullName;
+    }
 
     private static string Relative(string path) =>
         Path.GetRelativePath(Environment.CurrentDirectory, path) is var r && r.StartsWith("..", StringComparison.Ordinal) ? path : r;
@@ -239,6 +253,6 @@ internal static class InitCommand
         string digits = shift == 0 ? text : text[..^1];
         return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long n) && n > 0 && n <= long.MaxValue >> shift
             ? n << shift
-            : throw new FaultException(FaultCodes.BadConfiguration, ("errors", $"--size {text}: a number with K, M, G or T"));
+            : throw new FaultException(FaultCodes.BadConfiguration, ("why", $"--size {text}: a number with K, M, G or T"));
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Safes.Contracts;
 using Safes.Linux;
 
@@ -16,20 +17,39 @@ public static class Inside
     /// <param name="arguments">This program's own, without its name.</param>
     public static async Task EnterAsync(SafePaths paths, IReadOnlyList<string> arguments)
     {
-        if (Environment.GetEnvironmentVariable(Variable) == paths.MountPin)
+        if (!IsInside(paths))
         {
-            return;
+            await MakeAsync(paths).ConfigureAwait(false);
+            Unistd.Execve(Find("nsenter"), ["nsenter", .. Arguments(paths, arguments)], Inheritance(paths));
         }
+    }
 
+    public static bool IsInside(SafePaths paths) => Environment.GetEnvironmentVariable(Variable) == paths.MountPin;
+
+    /// <summary>Runs this program inside and waits; for commands that may have to take the namespace away afterwards.</summary>
+    public static async Task<int> RunAsync(SafePaths paths, IReadOnlyList<string> arguments, CancellationToken stop)
+    {
         await MakeAsync(paths).ConfigureAwait(false);
-        var environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+        using var input = new SafeFileHandle(0, ownsHandle: false);
+        using var output = new SafeFileHandle(1, ownsHandle: false);
+        using var error = new SafeFileHandle(2, ownsHandle: false);
+        using var child = Child.Start(new ChildStart("nsenter", Arguments(paths, arguments))
+        {
+            Input = input, Output = output, Error = error, Environment = new Dictionary<string, string>(Inheritance(paths)),
+        });
+        await using var asked = stop.Register(() => child.Signal(SignalNumbers.Terminate));
+        return await child.Exited.ConfigureAwait(false);
+    }
+
+    private static IReadOnlyList<string> Arguments(SafePaths paths, IReadOnlyList<string> own) =>
+        [$"--mount={paths.MountPin}", $"--wdns={Environment.CurrentDirectory}", "--", Environment.ProcessPath!, .. own];
+
+    private static IEnumerable<KeyValuePair<string, string>> Inheritance(SafePaths paths) =>
+        Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
             .Select(e => KeyValuePair.Create((string)e.Key, (string?)e.Value ?? ""))
             .Where(e => e.Key != Variable && (e.Key == "DOTNET_ROOT" || !e.Key.StartsWith("DOTNET_", StringComparison.Ordinal)))
             .Append(KeyValuePair.Create(Variable, paths.MountPin))
             .Append(KeyValuePair.Create("DOTNET_EnableDiagnostics", "0"));    // no debugger's socket, and nothing that asks for dumps
-        Unistd.Execve(
-            Find("nsenter"), ["nsenter", $"--mount={paths.MountPin}", $"--wdns={Environment.CurrentDirectory}", "--", Environment.ProcessPath!, .. arguments], environment);
-    }
 
     /// <summary>Whether a mount namespace is pinned.</summary>
     public static bool Exists(SafePaths paths) => MountsAt(paths.MountPin) > 0;

@@ -96,6 +96,7 @@ internal static class RunCommand
             Terms = terms,
             Clock = BootClock.Instance,
             Log = log,
+            Notices = parts.Notices,
             Server = parts,
             Images = Images.DigestsOf(premises),
         };
@@ -104,10 +105,14 @@ internal static class RunCommand
         await using var members = Servers.Control((k, options) => k.ListenHandle((ulong)control.Handle, options), vault, api, provider, log.IsEnabled(LogLevel.Debug));
         await using var root = Servers.LocalSocket(paths.LocalSocket, new LocalApi(daemon, parts, effects, loggers.CreateLogger<LocalApi>()), provider);
         daemon.Start();
+        using var upkeep = new CancellationTokenSource();
+        var looking = new Upkeep(parts, effects, keys, log).RunAsync(upkeep.Token);
         await members.StartAsync(stop).ConfigureAwait(false);
         await root.StartAsync(stop).ConfigureAwait(false);
         await members.WaitForShutdownAsync(CancellationToken.None).ConfigureAwait(false);
         await root.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        await upkeep.CancelAsync().ConfigureAwait(false);
+        await looking.ConfigureAwait(false);
         return 0;
     }
 }

@@ -20,7 +20,7 @@ public static class SafedCommand
               safed run ledger
             """)
         {
-            InitCommand.Create(arguments), RunCommand.Create(arguments), StatusCommand.Create(), SealCommand.Create(), StopCommand.Create(),
+            InitCommand.Create(arguments), RunCommand.Create(arguments), StatusCommand.Create(), SealCommand.Create(), StopCommand.Create(arguments),
             ImageCommand.Create(), Doctor.DoctorCommand.Create(),
             new Command("guard", "The guardian; safed starts it.") { Hidden = true },
         };

@@ -12,7 +12,7 @@ namespace Safes.Hypervisor.Commands;
 /// <summary>`safed stop`: ends what runs for a closed safe. Nothing of the safe itself is touched.</summary>
 internal static class StopCommand
 {
-    public static Command Create()
+    public static Command Create(IReadOnlyList<string> arguments)
     {
         var roots = new Roots(mustExist: true);
         var command = new Command(
@@ -25,10 +25,16 @@ internal static class StopCommand
               systemctl stop safed@ledger && safed stop
             """);
         roots.AddTo(command);
-        command.SetAction((parsed, _) => SafedCommand.GuardAsync(async () =>
+        command.SetAction((parsed, stop) => SafedCommand.GuardAsync(async () =>
         {
             SafedCommand.RequireRoot();
             var paths = roots.Of(parsed);
+            if (Inside.IsInside(paths))
+            {
+                await EndInsideAsync(paths).ConfigureAwait(false);
+                return 0;
+            }
+
             using var mine = RunLock.Take(paths, null);
             using (var vault = Vault.Load(paths.State))
             {
@@ -38,14 +44,15 @@ internal static class StopCommand
                 }
             }
 
-            await EndRunningAsync(paths).ConfigureAwait(false);
-            return 0;
+            int exit = await Inside.RunAsync(paths, arguments, stop).ConfigureAwait(false);
+            await Inside.RemoveAsync(paths).ConfigureAwait(false);
+            return exit;
         }));
         return command;
     }
 
-    /// <summary>Gateway, network, pins.</summary>
-    internal static async Task EndRunningAsync(SafePaths paths)
+    /// <summary>Gateway and network, whose pins are to be seen inside alone.</summary>
+    internal static async Task EndInsideAsync(SafePaths paths)
     {
         if (File.Exists(Premises.FileOf(paths)))
         {
@@ -62,6 +69,6 @@ internal static class StopCommand
             }
         }
 
-        await Inside.RemoveAsync(paths).ConfigureAwait(false);
+        await NetworkNamespace.RemoveAsync(paths.EmptyPin).ConfigureAwait(false);
     }
 }

@@ -18,6 +18,8 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
     private GuardianClient? guardian;
     private KeyIdentifier? key;
     private LockOutcome? locked;
+    private readonly Lock starting = new();
+    private Task<GuardianClient>? pending;
 
     /// <summary>Null unless the volume is open and checked.</summary>
     public Workspace? Workspace { get; private set; }
@@ -238,12 +240,7 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
             key = expected;
         }
 
-        if (guardian is not { IsAlive: true })
-        {
-            guardian = await GuardianClient.StartOrConnectAsync(parts.Guardian).ConfigureAwait(false);
-            guardian.Died += () => GuardianDied?.Invoke();
-        }
-
+        guardian = await LiveGuardianAsync().ConfigureAwait(false);
         await guardian.ArmAsync(new GuardedVolume(Volume.File, Volume.MountPoint, key ?? throw new InvalidOperationException("no key to guard")), until)
             .ConfigureAwait(false);
         await HoldAsync().ConfigureAwait(false);
@@ -263,14 +260,41 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
 
     private async Task DisarmAsync()
     {
-        if (guardian is { IsAlive: true } g && await g.DisarmAsync().ConfigureAwait(false))
+        if (guardian is { IsAlive: true } g && !await g.DisarmAsync().ConfigureAwait(false))
         {
-            guardian = null;
-            await g.EndAsync().ConfigureAwait(false);
-            await g.DisposeAsync().ConfigureAwait(false);
+            throw new IOException("the guardian does not see the volume closed");
         }
 
         key = null;
+        _ = LiveGuardianAsync();    // one waits for the next opening, which then need not wait for it
+    }
+
+    private Task<GuardianClient> LiveGuardianAsync()
+    {
+        lock (starting)
+        {
+            if (guardian is { IsAlive: true } alive)
+            {
+                return Task.FromResult(alive);
+            }
+
+            if (pending is not { IsCompleted: false })
+            {
+                pending = StartGuardianAsync();
+            }
+
+            return pending;
+        }
+    }
+
+    private async Task<GuardianClient> StartGuardianAsync()
+    {
+        var started = await GuardianClient.StartOrConnectAsync(parts.Guardian).ConfigureAwait(false);
+        started.Died += () => GuardianDied?.Invoke();
+        lock (starting)
+        {
+            return guardian = started;
+        }
     }
 
     private void LayOut(OpenedKeys keys)
@@ -309,6 +333,7 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
             Bundles = parts.Premises.Images,
             Bound = deadlines.Bound,
         });
+        fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", Api.Messages.Of(h));
         await fleet.LoadAsync().ConfigureAwait(false);
         Workspace = new Workspace(fleet, ssh, new SessionStore(Volume.Root), Volume.Root);
         await ApplyRosterAsync().ConfigureAwait(false);

@@ -37,6 +37,8 @@ public sealed record SafeParts
 
     public VolumeWork Work { get; } = new();
 
+    public Notices Notices { get; } = new();
+
     /// <summary>What hosts say while they are resumed, suspended, added.</summary>
     public event Action<HostStep>? HostStepped;
 
