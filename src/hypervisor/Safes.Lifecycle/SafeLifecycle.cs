@@ -119,7 +119,7 @@ public static class SafeLifecycle
     private static Transition Opened(Session opener, TimeSpan at, Terms terms)
     {
         var open = new Open([opener with { LeaseUntil = at + terms.Lease }], null);
-        return new(open, [new SetGuardian(Guarded(open, terms)), new RecordSession(opener.Id), Allowed(open.Sessions)]);
+        return new(open, [new ArmGuardian(Guarded(open, terms)), new RecordSession(opener.Id), Allowed(open.Sessions)]);
     }
 
     /// <summary>A device has one session: a new one of its own takes the old one's place.</summary>

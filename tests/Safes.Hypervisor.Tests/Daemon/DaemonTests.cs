@@ -13,7 +13,7 @@ public sealed class DaemonTests
         await using var desk = new Desk();
         await desk.OpenAsync(1);
         Assert.Equal(
-            ["AttachVolume", "ArmGuardian", "AddKey", "CheckVolume", "ResumeHosts", "LetInside", "SetGuardian", "RecordSession", "AllowDevices"], desk.World.Names);
+            ["AttachVolume", "ArmGuardian", "AddKey", "CheckVolume", "ResumeHosts", "LetInside", "ArmGuardian", "RecordSession", "AllowDevices"], desk.World.Names);
         Assert.Equal([Desk.Device(1)], desk.World.Allowed);
     }
 

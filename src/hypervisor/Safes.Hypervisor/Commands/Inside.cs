@@ -35,7 +35,10 @@ public static class Inside
         using var error = new SafeFileHandle(2, ownsHandle: false);
         using var child = Child.Start(new ChildStart("nsenter", Arguments(paths, arguments))
         {
-            Input = input, Output = output, Error = error, Environment = new Dictionary<string, string>(Inheritance(paths)),
+            Input = input,
+            Output = output,
+            Error = error,
+            Environment = new Dictionary<string, string>(Inheritance(paths)),
         });
         await using var asked = stop.Register(() => child.Signal(SignalNumbers.Terminate));
         return await child.Exited.ConfigureAwait(false);

@@ -28,6 +28,7 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
         daemon?.Dispose();
         mounts = mountNamespace;
         daemon = PidFd.Adopt(0, process);
+        deadline = TimeSpan.Zero;    // arming sets it: what opening might have taken is no measure for an open safe
         Extend(until, maxMargin);
     }
 

@@ -42,8 +42,9 @@ public sealed class GuardianClient : IAsyncDisposable
     });
 
     /// <summary>
-    /// Tells the guardian what to guard, and by when the key must be gone, unless a later deadline comes; with this process and its mount
-    /// namespace. Returns once it acknowledged. To be called before the key is added, and again by a daemon that adopts an open safe.
+    /// Tells the guardian what to guard, and by when the key must be gone: this deadline, also when it is earlier than the one before. With
+    /// this process and its mount namespace. Returns once it acknowledged. To be called before the key is added, when the safe is open, and
+    /// again by a daemon that adopts it.
     /// </summary>
     /// <remarks>The guardian begins before the deadline: 10 s, or a quarter of the time that is left when the deadline is set, if that is less.</remarks>
     /// <exception cref="GuardianException">Not acknowledged.</exception>
