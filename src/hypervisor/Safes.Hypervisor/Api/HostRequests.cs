@@ -2,7 +2,9 @@ using Google.Protobuf;
 using Grpc.Core;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Hosts;
+using Safes.Volumes;
 
 namespace Safes.Hypervisor.Api;
 
@@ -71,18 +73,30 @@ public sealed partial class SafeApi
         reply.Hosts.AddRange(parts.Safe.Workspace?.Hosts.Status().Select(Messages.Of) ?? []);
         if (parts.Server is { } server)
         {
-            var room = await server.Volume.RoomAsync().ConfigureAwait(false);
-            reply.VolumeBytes = (ulong)room.Total;
-            reply.VolumeFreeBytes = (ulong)room.Free;
-            reply.ShareBytes = (ulong)(room.Total - room.Free);
-            if (room.Used >= 0.9)
-            {
-                reply.Warnings.Add($"the volume is {room.Used:P0} full");
-            }
+            await parts.Work.RunAsync(_ => TellRoomAsync(server.Volume, reply), context.CancellationToken).ConfigureAwait(false);
         }
 
         return reply;
     }
+
+    private static async Task<bool> TellRoomAsync(FscryptVolume volume, StatusReply reply)
+    {
+        var room = await volume.RoomAsync().ConfigureAwait(false);
+        reply.VolumeBytes = (ulong)room.Total;
+        reply.VolumeFreeBytes = (ulong)room.Free;
+        reply.ShareBytes = (ulong)Math.Max(0, room.Total - room.Free - Reserved(volume.Root));
+        if (room.Used >= Upkeep.Full)
+        {
+            reply.Warnings.Add($"the volume is {room.Used:P0} full");
+        }
+
+        return true;
+    }
+
+    /// <summary>What hosts and images take; all of it is allocated beforehand. The rest of what is used is the team's.</summary>
+    private static long Reserved(VolumeDirectory root) => ((string[])["hosts", "images"])
+        .SelectMany(kind => root.List(kind).Where(e => e.Kind == EntryKind.Directory).SelectMany(e => root.List($"{kind}/{e.Name}")))
+        .Sum(e => e.Bytes);
 
     /// <summary>Runs to its end also when the caller goes away, unless the safe closes: a host half made helps nobody.</summary>
     private async Task OnHostsAsync(

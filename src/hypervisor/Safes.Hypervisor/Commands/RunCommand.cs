@@ -68,6 +68,7 @@ internal static class RunCommand
         {
             Paths = paths,
             Premises = premises,
+            Images = Images.DigestsOf(premises),
             Vault = vault,
             Volume = new FscryptVolume(configuration.Volume, paths.MountPoint),
             Network = network,
@@ -98,7 +99,7 @@ internal static class RunCommand
             Log = log,
             Notices = parts.Notices,
             Server = parts,
-            Images = Images.DigestsOf(premises),
+            Images = parts.Images,
         };
         using var control = network.ListenControl();
         using var provider = new PlainLog();

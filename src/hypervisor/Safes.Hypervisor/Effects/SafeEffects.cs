@@ -1,33 +1,22 @@
 using Safes.Contracts;
 using Safes.Hypervisor.Daemon;
-using Safes.Hypervisor.Guardian;
-using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Vaults;
 using Safes.Lifecycle;
 using Safes.Linux;
-using Safes.Roster;
 using Safes.Volumes;
 using Holder = Safes.Lifecycle.Holder;
 
 namespace Safes.Hypervisor.Effects;
 
 /// <summary>Performs the lifecycle's effects on the real parts. Called by one loop, one effect at a time (a hung one may be left behind).</summary>
-public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects, IOpenSafe, IAsyncDisposable
+public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects, IOpenSafe, IAsyncDisposable
 {
-    private GuardianClient? guardian;
     private KeyIdentifier? key;
     private LockOutcome? locked;
-    private readonly Lock starting = new();
-    private Task<GuardianClient>? pending;
 
     /// <summary>Null unless the volume is open and checked.</summary>
     public Workspace? Workspace { get; private set; }
-
-    /// <summary>The guardian's process ended by itself.</summary>
-    public event Action? GuardianDied;
-
-    public string GuardianState => guardian is { IsAlive: true } g ? $"alive, pid {g.Pid}" : "none";
 
     public TimeSpan LimitOf(Effect effect) => deadlines.Of(effect);
 
@@ -146,37 +135,6 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
             [.. recorded.Select(r => r.Live().Id)]);
     }
 
-    /// <summary>Tells hosts of the roster as it is now.</summary>
-    private async Task ApplyRosterAsync()
-    {
-        if (Workspace is { } open && Vault.Roster is { } roster)
-        {
-            await open.Hosts.ApplyRosterAsync([.. roster.Members.Select(m => new MemberAccount(m.Account, FirstUser + (uint)m.Index))]).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>The header was changed: the marker follows while the volume is open, the gateway and the hosts are told.</summary>
-    public async Task RosterChangedAsync(HeaderChange change)
-    {
-        if (Workspace is not null)
-        {
-            Volume.WriteMarker(change.Marker);
-            Vault.MarkerWritten(change.Generation);
-        }
-
-        await parts.Gateway.ConfigureAsync(GatewayPlan.Of(Vault)).ConfigureAwait(false);
-        await ApplyRosterAsync().ConfigureAwait(false);
-    }
-
-    /// <summary>Guards hosts that were started since.</summary>
-    public async Task HoldAsync()
-    {
-        if (guardian is { IsAlive: true } g && Workspace is { } open && open.Hosts.Processes is { Count: > 0 } processes)
-        {
-            await g.HoldAsync(processes).ConfigureAwait(false);
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
         parts.Keys.Dispose();
@@ -191,15 +149,11 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
         }
     }
 
-    private const uint FirstUser = 3001;
-
     private Vault Vault => parts.Vault;
 
     private FscryptVolume Volume => parts.Volume;
 
     private VolumeIdentity Identity => parts.Premises.Volume(Vault.Configuration.VolumeBytes);
-
-    private HostProgress Progress => new(parts);
 
     private static Lifecycle.Device IdOf(Peer peer) => DeviceOf(peer.Device);
 
@@ -227,76 +181,6 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
         return await Volume.LockAsync(deadlines.Lock).ConfigureAwait(false) is LockOutcome.Absent && fresh;
     }
 
-    private async Task ArmAsync(TimeSpan until, SafeState state)
-    {
-        if (state is Lifecycle.Opening)
-        {
-            var expected = KeySlots.IdentifierOf(parts.Keys.Get(state).VolumeKey);
-            if (state is Lifecycle.Opening { For: Work } && Volume.FindPolicy() is var policy && policy != expected)
-            {
-                throw new VolumeException(VolumeRefusal.PolicyWrong, Volume.File, policy is null ? "no encrypted directory" : "another key's");
-            }
-
-            key = expected;
-        }
-
-        guardian = await LiveGuardianAsync().ConfigureAwait(false);
-        await guardian.ArmAsync(new GuardedVolume(Volume.File, Volume.MountPoint, key ?? throw new InvalidOperationException("no key to guard")), until)
-            .ConfigureAwait(false);
-        await HoldAsync().ConfigureAwait(false);
-    }
-
-    private async Task SetGuardianAsync(TimeSpan until, SafeState state)
-    {
-        if (guardian is { IsAlive: true } g)
-        {
-            await g.ExtendAsync(until).ConfigureAwait(false);
-        }
-        else if (key is not null && Volume.Observe(key).Key is KeyStatus.Present or KeyStatus.IncompletelyRemoved)
-        {
-            await ArmAsync(until, state).ConfigureAwait(false);
-        }
-    }
-
-    private async Task DisarmAsync()
-    {
-        if (guardian is { IsAlive: true } g && !await g.DisarmAsync().ConfigureAwait(false))
-        {
-            throw new IOException("the guardian does not see the volume closed");
-        }
-
-        key = null;
-        _ = LiveGuardianAsync();    // one waits for the next opening, which then need not wait for it
-    }
-
-    private Task<GuardianClient> LiveGuardianAsync()
-    {
-        lock (starting)
-        {
-            if (guardian is { IsAlive: true } alive)
-            {
-                return Task.FromResult(alive);
-            }
-
-            if (pending is not { IsCompleted: false })
-            {
-                pending = StartGuardianAsync();
-            }
-
-            return pending;
-        }
-    }
-
-    private async Task<GuardianClient> StartGuardianAsync()
-    {
-        var started = await GuardianClient.StartOrConnectAsync(parts.Guardian).ConfigureAwait(false);
-        started.Died += () => GuardianDied?.Invoke();
-        lock (starting)
-        {
-            return guardian = started;
-        }
-    }
-
     private void LayOut(OpenedKeys keys)
     {
         Volume.InitialiseLayout(key ?? throw new InvalidOperationException("no key to lay out for"));
@@ -318,27 +202,6 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
         Vault.MarkerWritten(keys.Generation);
     }
 
-    private async Task EnterAsync()
-    {
-        var ssh = await SshAuthority.OpenAsync(Volume.Root.Below("ssh"), Path.Combine(parts.Paths.Hosts, ".signing")).ConfigureAwait(false);
-        var fleet = new HostFleet(new HostFleetOptions
-        {
-            Zone = parts.Paths.Name,
-            Volume = Volume.Root,
-            Authority = ssh,
-            RunDirectory = parts.Paths.Hosts,
-            EmptyNetworkPin = parts.Paths.EmptyPin,
-            Tools = parts.Tools,
-            Ports = new SafeNetworkPorts(parts.Network),
-            Bundles = parts.Premises.Images,
-            Bound = deadlines.Bound,
-        });
-        fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", Api.Messages.Of(h));
-        await fleet.LoadAsync().ConfigureAwait(false);
-        Workspace = new Workspace(fleet, ssh, new SessionStore(Volume.Root), Volume.Root);
-        await ApplyRosterAsync().ConfigureAwait(false);
-    }
-
     private void ForgetAll()
     {
         parts.Work.Shut();
@@ -351,49 +214,6 @@ public sealed class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects
             Volume.CheckPolicy(k);    // nothing is written, not even removed, in a volume that is not ours
             new SessionStore(Volume.Root).ForgetAll();
         }
-    }
-
-    private void WriteBackHosts()
-    {
-        if (Workspace is { } open)
-        {
-            _ = Task.Run(async () =>
-            {
-                try
-                {
-                    await open.Hosts.WriteBackAllAsync().ConfigureAwait(false);
-                }
-                catch (Exception e)
-                {
-                    parts.Log.Trouble(e, "guests' memory could not be written back early");
-                }
-            });
-        }
-    }
-
-    private async Task SuspendAsync(CancellationToken stop)
-    {
-        await Task.WhenAny(parts.Work.WhenEmpty, Task.Delay(TimeSpan.FromSeconds(5), stop)).ConfigureAwait(false);
-        if (Workspace is { } open)
-        {
-            var outcomes = await open.Hosts.SuspendAllAsync(Vault.Generation, deadlines.Suspend, Progress).ConfigureAwait(false);
-            foreach (var lost in outcomes.Where(o => !o.Done))
-            {
-                parts.Log.Trouble(lost.Fault, $"host {lost.Host} was stopped hard, its memory is lost ({lost.Hung ?? lost.Fault?.Code.Code})");
-            }
-        }
-    }
-
-    private async Task EndProcessesAsync()
-    {
-        if (Workspace is { } open)
-        {
-            await open.Hosts.KillAllAsync().ConfigureAwait(false);
-            await open.DisposeAsync().ConfigureAwait(false);
-            Workspace = null;
-        }
-
-        HostProcesses.End(Volume.MountPoint, TimeSpan.FromSeconds(3));
     }
 
     private EventAt Verify()

@@ -17,6 +17,9 @@ public sealed record SafeParts
 
     public required Premises Premises { get; set; }
 
+    /// <summary>Digests of the images as they were when safed started: what members are shown.</summary>
+    public required IReadOnlyDictionary<string, byte[]> Images { get; init; }
+
     public required Vault Vault { get; init; }
 
     public required FscryptVolume Volume { get; init; }

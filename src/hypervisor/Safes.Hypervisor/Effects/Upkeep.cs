@@ -8,9 +8,11 @@ namespace Safes.Hypervisor.Effects;
 /// <summary>What has to be looked after while a safe is open: certificates of hosts, room on the volume, keys that nobody used.</summary>
 public sealed class Upkeep(SafeParts parts, IOpenSafe safe, OneTimeKeys keys, ILogger log)
 {
+    /// <summary>The part of the volume from which on everybody is told.</summary>
+    public const double Full = 0.9;
+
     private static readonly TimeSpan Round = TimeSpan.FromMinutes(1);
     private const int RoundsPerRenewal = 4 * 60;
-    private const double Full = 0.9;
 
     private bool told;
 

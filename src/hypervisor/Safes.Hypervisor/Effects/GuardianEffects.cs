@@ -1,0 +1,97 @@
+using Safes.Hypervisor.Guardian;
+using Safes.Lifecycle;
+using Safes.Volumes;
+
+namespace Safes.Hypervisor.Effects;
+
+/// <summary>The guardian: there before the key is, and as long as it is.</summary>
+public sealed partial class SafeEffects
+{
+    private readonly Lock starting = new();
+    private GuardianClient? guardian;
+    private Task<GuardianClient>? pending;
+
+    /// <summary>The guardian's process ended by itself.</summary>
+    public event Action? GuardianDied;
+
+    public string GuardianState => guardian is { IsAlive: true } g ? $"alive, pid {g.Pid}" : "none";
+
+    /// <summary>Guards hosts that were started since.</summary>
+    public async Task HoldAsync()
+    {
+        if (guardian is { IsAlive: true } g && Workspace is { } open && open.Hosts.Processes is { Count: > 0 } processes)
+        {
+            await g.HoldAsync(processes).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ArmAsync(TimeSpan until, SafeState state)
+    {
+        if (state is Lifecycle.Opening)
+        {
+            var expected = KeySlots.IdentifierOf(parts.Keys.Get(state).VolumeKey);
+            if (state is Lifecycle.Opening { For: Work } && Volume.FindPolicy() is var policy && policy != expected)
+            {
+                throw new VolumeException(VolumeRefusal.PolicyWrong, Volume.File, policy is null ? "no encrypted directory" : "another key's");
+            }
+
+            key = expected;
+        }
+
+        guardian = await LiveGuardianAsync().ConfigureAwait(false);
+        await guardian.ArmAsync(new GuardedVolume(Volume.File, Volume.MountPoint, key ?? throw new InvalidOperationException("no key to guard")), until)
+            .ConfigureAwait(false);
+        await HoldAsync().ConfigureAwait(false);
+    }
+
+    private async Task SetGuardianAsync(TimeSpan until, SafeState state)
+    {
+        if (guardian is { IsAlive: true } g)
+        {
+            await g.ExtendAsync(until).ConfigureAwait(false);
+        }
+        else if (key is not null && Volume.Observe(key).Key is KeyStatus.Present or KeyStatus.IncompletelyRemoved)
+        {
+            await ArmAsync(until, state).ConfigureAwait(false);
+        }
+    }
+
+    private async Task DisarmAsync()
+    {
+        if (guardian is { IsAlive: true } g && !await g.DisarmAsync().ConfigureAwait(false))
+        {
+            throw new IOException("the guardian does not see the volume closed");
+        }
+
+        key = null;
+        _ = LiveGuardianAsync();    // one waits for the next opening, which then need not wait for it
+    }
+
+    private Task<GuardianClient> LiveGuardianAsync()
+    {
+        lock (starting)
+        {
+            if (guardian is { IsAlive: true } alive)
+            {
+                return Task.FromResult(alive);
+            }
+
+            if (pending is not { IsCompleted: false })
+            {
+                pending = StartGuardianAsync();
+            }
+
+            return pending;
+        }
+    }
+
+    private async Task<GuardianClient> StartGuardianAsync()
+    {
+        var started = await GuardianClient.StartOrConnectAsync(parts.Guardian).ConfigureAwait(false);
+        started.Died += () => GuardianDied?.Invoke();
+        lock (starting)
+        {
+            return guardian = started;
+        }
+    }
+}
