@@ -89,6 +89,16 @@ public class GuardianTests
     }
 
     [Fact]
+    public async Task Arming_anew_sets_the_deadline_also_an_earlier_one()
+    {
+        await using var scene = await Scene.OpenAsync();
+        await scene.ArmAsync(BootClock.Now + TimeSpan.FromSeconds(60));
+        await scene.ArmAsync(BootClock.Now + TimeSpan.FromSeconds(2));
+        Assert.True(scene.GuardianProcess.WaitForEnd(TimeSpan.FromSeconds(10)), scene.Log);
+        Assert.True(scene.Test.Volume.Observe(scene.Test.Key).IsClosed, scene.Log);
+    }
+
+    [Fact]
     public async Task It_disarms_only_when_it_has_seen_the_volume_closed()
     {
         await using var scene = await Scene.OpenAsync();
