@@ -49,6 +49,39 @@ internal sealed class Server(World world, Options options) : IDisposable
     /// <summary>The process whose namespace shows the open volume; 0 when safed does not run.</summary>
     public int Pid => safed is { Exited.IsCompleted: false } s ? s.Pid : 0;
 
+    /// <summary>kill -9, as a bug or the kernel's memory killer would.</summary>
+    public async Task KillAsync()
+    {
+        safed!.Kill();
+        await safed.Exited;
+        safed.Dispose();
+    }
+
+    /// <summary>The number of a process that `safed status` names after <paramref name="what"/>; 0 when there is none.</summary>
+    public async Task<int> PidOfAsync(string what)
+    {
+        var result = await SafedAsync(["status", "ledger"]);
+        string line = result.Output.Split('\n').FirstOrDefault(l => l.Trim().StartsWith(what, StringComparison.Ordinal)) ?? "";
+        return int.TryParse(line.Split("pid ").Last().Trim().Split([' ', ',', ')'])[0], out int pid) ? pid : 0;
+    }
+
+    /// <summary>Waits until `safed status` says <paramref name="word"/>; how long it took, or null after <paramref name="limit"/>.</summary>
+    public async Task<TimeSpan?> UntilAsync(string word, TimeSpan limit)
+    {
+        TimeSpan begin = BootClock.Now;
+        while (BootClock.Now - begin < limit)
+        {
+            if ((await SafedAsync(["status", "ledger"])).Output.Contains(word, StringComparison.Ordinal))
+            {
+                return BootClock.Now - begin;
+            }
+
+            await Task.Delay(250);
+        }
+
+        return null;
+    }
+
     /// <summary>Ends safed and what it keeps running (the gateway).</summary>
     public async Task StopAsync()
     {

@@ -13,6 +13,9 @@ internal sealed class Stage
     private readonly TimeSpan start = BootClock.Now;
     private readonly bool terminal = !Console.IsOutputRedirected;
 
+    /// <summary>Everything that the programs printed: an eavesdropper has read it all.</summary>
+    public static List<string> Shown { get; } = [];
+
     public int Passed => facts.Count(f => f.Right);
 
     public int Failed => facts.Count(f => !f.Right);
@@ -29,6 +32,7 @@ internal sealed class Stage
     public static void Show(string who, string command, string output)
     {
         Console.WriteLine($"  {who}$ {command}");
+        Shown.Add($"{command}\n{output}");
         foreach (string line in output.TrimEnd().Split('\n').Where(l => l.Length > 0))
         {
             Console.WriteLine($"      {line}");

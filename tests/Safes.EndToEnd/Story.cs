@@ -12,15 +12,18 @@ internal sealed class Story : IDisposable
     private readonly Server server;
     private readonly Person anna, bob;
     private StandingSession? standing;
+    private Capture? capture;
 
     public Story(Options options, Stage stage)
     {
         (this.options, this.stage) = (options, stage);
         world = new World(options);
         server = new Server(world, options);
-        anna = new Person(world, options, "anna", "correct horse battery staple");
-        bob = new Person(world, options, "bob", "purple monkey dishwasher 42");
+        anna = new Person(world, options, "anna", Secrets[0]);
+        bob = new Person(world, options, "bob", Secrets[1]);
     }
+
+    private static string[] Secrets => ["correct horse battery staple", "purple monkey dishwasher 42"];
 
     public async Task TellAsync()
     {
@@ -29,6 +32,12 @@ internal sealed class Story : IDisposable
         await HandOverAsync();
         await new Adversary(stage, world, server).LookAsync();
         await NextDayAsync();
+        if (options.Thorough)
+        {
+            await new Misfortunes(stage, server, bob, standing!).HappenAsync();
+        }
+
+        await new Eavesdropper(stage, world, options, Secrets).ListenedAsync(capture!, [anna, bob]);
     }
 
     private async Task EnrolAsync()
@@ -41,6 +50,7 @@ internal sealed class Story : IDisposable
             ["init", "ledger", "--owner", anna.At("anna.safeid"), "--size", "14G", "--endpoint", $"{World.ServerAddress}:{World.Port}", "--volume", world.Volume,
                 "--gateway-image", options.GatewayImage, "--image", options.WorkspaceImage, "--address", anna.At("ledger.safeaddress")]));
         await stage.StepAsync("safed answers", server.RunAsync);
+        capture = Capture.Start(server, world);
         await stage.StepAsync("safe join (owner: volume and key come to be)",
             () => anna.DoAsync(["join", anna.At("ledger.safeaddress"), "--yes"], secret: true));
     }
@@ -131,6 +141,7 @@ internal sealed class Story : IDisposable
     public void Dispose()
     {
         standing?.Dispose();
+        capture?.Dispose();
         server.Dispose();
     }
 }

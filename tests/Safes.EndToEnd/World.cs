@@ -13,7 +13,8 @@ internal sealed class World(Options options)
     public const int Port = 51820;
 
     private static readonly (string Name, string Address, string Router)[] Links =
-        [(Server, ServerAddress, "192.0.2.1"), (DeviceOf("anna"), "198.51.100.2", "198.51.100.1"), (DeviceOf("bob"), "198.51.100.6", "198.51.100.5")];
+        [(Server, ServerAddress, "192.0.2.1"), (DeviceOf("anna"), "198.51.100.2", "198.51.100.1"), (DeviceOf("bob"), "198.51.100.6", "198.51.100.5"),
+            (DeviceOf("eve"), "198.51.100.10", "198.51.100.9")];
 
     public string Home => options.Home;
 
@@ -67,6 +68,9 @@ internal sealed class World(Options options)
 
             """, network: Pin(Internet));
     }
+
+    /// <summary>Takes a device off the internet, as a train in a tunnel does, or puts it back.</summary>
+    public static Task LinkAsync(string person, bool up) => Tool.RunAsync("ip", ["-n", DeviceOf(person), "link", "set", "eth0", up ? "up" : "down"]);
 
     public static async Task RemoveAsync()
     {
