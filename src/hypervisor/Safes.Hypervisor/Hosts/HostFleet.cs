@@ -13,7 +13,7 @@ namespace Safes.Hypervisor.Hosts;
 /// </summary>
 public sealed class HostFleet : IAsyncDisposable
 {
-    private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(60), FollowPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(60), FollowPause = TimeSpan.FromMilliseconds(200), CutLimit = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, VirtualHost> hosts = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim adding = new(1);
@@ -101,10 +101,10 @@ public sealed class HostFleet : IAsyncDisposable
         {
             if (all.Length > 0)
             {
-                await Options.Ports.CutAsync([.. all.Select(h => h.Definition.Number)]).ConfigureAwait(false);
+                await Options.Ports.CutAsync([.. all.Select(h => h.Definition.Number)]).WaitAsync(CutLimit).ConfigureAwait(false);
             }
         }
-        catch (Exception e) when (e is IOException)
+        catch (Exception e) when (e is IOException or TimeoutException)
         {
             // The hosts are stopped in a moment; a network that does not answer must not keep the safe open.
         }
