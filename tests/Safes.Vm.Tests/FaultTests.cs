@@ -135,7 +135,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         Assert.Empty(fleet.Hosts.Processes);
 
         await fleet.Hosts.StartAsync("ends", cold: false);
-        await fleet.SshAsync("ends", "sudo systemctl poweroff --force --force");
+        await fleet.SshAsync("ends", "sudo setsid sh -c 'sleep 1; systemctl poweroff --force --force' </dev/null >/dev/null 2>&1 &");
         Assert.Contains("inside", (await NextAsync(HostState.Stopped)).Note, StringComparison.Ordinal);
 
         async Task<HostStatus> NextAsync(HostState state)

@@ -134,10 +134,14 @@ public class LockingTests
             var key = volume.Unlock(test.Secret);
             volume.InitialiseLayout(key);
             volume.Root.Allocate("share/a", 8 << 20);
+            // Opened before: looking a name up may need the storage too, when others have emptied the caches.
+            var file = volume.Root.OpenFile("share/a", write: true);
             await Tool.RunAsync("fsfreeze", ["--freeze", disk]);
+            using var thaw = new CancellationTokenSource();
+            var thawed = ThawInTheEndAsync(disk, thaw.Token);
             try
             {
-                using (var file = volume.Root.OpenFile("share/a", write: true))
+                using (file)
                 {
                     RandomAccess.Write(file, new byte[4 << 20], 0);
                 }
@@ -155,7 +159,8 @@ public class LockingTests
             }
             finally
             {
-                await Tool.RunAsync("fsfreeze", ["--unfreeze", disk]);
+                await thaw.CancelAsync();
+                await thawed;
             }
 
             var after = await volume.LockAsync();
@@ -167,5 +172,12 @@ public class LockingTests
             await volume.LockAsync();
             await Tool.RunAsync("umount", [disk]);
         }
+    }
+
+    /// <summary>Thaws when told to, and after a while in any case: a thread that waits for frozen storage could not tell it.</summary>
+    private static async Task ThawInTheEndAsync(string disk, CancellationToken now)
+    {
+        await Task.Delay(TimeSpan.FromSeconds(40), now).ContinueWith(_ => { }, TaskScheduler.Default);
+        await Tool.RunAsync("fsfreeze", ["--unfreeze", disk]);
     }
 }
