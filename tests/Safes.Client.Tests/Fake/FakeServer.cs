@@ -36,7 +36,8 @@ public sealed class FakeServer : IAsyncDisposable
         safe ??= new FakeSafe(TlsIdentity.Pin(tls));
         safe.ServerPin = TlsIdentity.Pin(tls);
         var certificate = TlsIdentity.Certificate(tls, "safes");
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore();
         builder.Logging.ClearProviders();
         builder.Services.AddGrpc();
         builder.Services.AddSingleton(safe);

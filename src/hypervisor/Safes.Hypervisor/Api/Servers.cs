@@ -87,9 +87,14 @@ public static class Servers
             && socket.GetRawSocketOption(solSocket, peerCredentials, credentials) == 12 && BitConverter.ToUInt32(credentials[4..]) == 0;
     }
 
+    /// <summary>
+    /// Nothing is taken from files or variables: the usual builders read settings from the working directory and watch all that lies
+    /// below it for changes, an open volume included, which would hold it open.
+    /// </summary>
     private static WebApplicationBuilder Builder(ILoggerProvider log, bool verbose)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.WebHost.UseKestrelCore();
         // Sessions' streams last as long as they can; devices come back by token, so nobody waits for them.
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromMilliseconds(500));
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(verbose ? LogLevel.Debug : LogLevel.Warning);
