@@ -6,6 +6,8 @@ namespace Safes.Vm.Tests;
 /// <summary>One Debian guest on an encrypted volume, cloned from the bundle, by the machine's own means only.</summary>
 internal sealed class Guest
 {
+    private bool runs;
+
     private Guest(OpenVolume volume, MachineStart start)
     {
         Volume = volume;
@@ -44,6 +46,7 @@ internal sealed class Guest
     public async Task GoOnAsync(Bundle? bundle = null)
     {
         Machine = await VirtualMachine.LoadAsync(Start, bundle);
+        runs = true;
         await Machine.ContinueAsync();
         Agent = await Machine.AgentAsync(TimeSpan.FromSeconds(30));
         var off = await Agent.SetClockAsync(TimeSpan.FromSeconds(10));
@@ -54,6 +57,7 @@ internal sealed class Guest
     public async Task SuspendAsync()
     {
         await Machine.SuspendAsync(1);
+        runs = false;
         await Machine.DisposeAsync();
     }
 
@@ -64,8 +68,15 @@ internal sealed class Guest
         return said.Output.Trim();
     }
 
+    /// <summary>Ends it wherever it is; also when it is suspended, so that a test that failed there says why.</summary>
     public async Task EndAsync()
     {
+        if (!runs)
+        {
+            return;
+        }
+
+        runs = false;
         await Machine.KillAsync();
         await Machine.DisposeAsync();
     }

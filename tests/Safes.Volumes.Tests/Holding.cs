@@ -72,13 +72,18 @@ internal sealed class Holding(int pid, Func<Task> release) : IAsyncDisposable
         string place = Path.Combine(test.Place, "pins"), pin = Path.Combine(place, "mnt");
         Directory.CreateDirectory(place);
         await Tool.RunAsync("mount", ["--bind", "--make-private", place, place]);
-        File.WriteAllText(pin, "");
-        await Tool.RunAsync("unshare", [$"--mount={pin}", "--propagation", "private", "true"]);
-        return new Holding(0, async () =>
+        try
         {
-            await Tool.RunAsync("umount", [pin]);
-            await Tool.RunAsync("umount", [place]);
-        });
+            File.WriteAllText(pin, "");
+            await Tool.RunAsync("unshare", [$"--mount={pin}", "--propagation", "private", "true"]);
+        }
+        catch
+        {
+            await Tool.RunAsync("umount", ["--recursive", place]);
+            throw;
+        }
+
+        return new Holding(0, () => Tool.RunAsync("umount", ["--recursive", place]));
     }
 
     private static Holding Mapping(TestVolume test)

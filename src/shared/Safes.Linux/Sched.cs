@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
 namespace Safes.Linux;
@@ -50,7 +51,31 @@ public static partial class Sched
     });
 
     /// <summary>Runs <paramref name="work"/> in a fresh thread and waits for it.</summary>
-    internal static T InOwnThread<T>(Func<T> work) => StartInOwnThread(work).GetAwaiter().GetResult();
+    internal static T InOwnThread<T>(Func<T> work)
+    {
+        // The outcome is fetched from here, never handed over from there: waking somebody can make the pool start a worker, and a worker
+        // is born in the namespaces of the thread that starts it and stays in them for good.
+        T? result = default;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(
+            () =>
+            {
+                try
+                {
+                    result = work();
+                }
+                catch (Exception e)
+                {
+                    failure = ExceptionDispatchInfo.Capture(e);
+                }
+            },
+            256 * 1024)
+        { IsBackground = true };
+        thread.UnsafeStart();
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
 
     private static Task<T> StartInOwnThread<T>(Func<T> work)
     {
@@ -60,7 +85,7 @@ public static partial class Sched
             {
                 try
                 {
-                    done.SetResult(work());
+                    done.SetResult(InOwnThread(work));
                 }
                 catch (Exception e)
                 {
@@ -68,7 +93,7 @@ public static partial class Sched
                 }
             },
             256 * 1024)
-        { IsBackground = true }.Start();
+        { IsBackground = true }.UnsafeStart();
         return done.Task;
     }
 
