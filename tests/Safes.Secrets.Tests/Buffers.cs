@@ -75,11 +75,15 @@ public sealed class Buffers
     [Fact]
     public void Its_pages_are_unmapped_when_it_is_released()
     {
-        var buffer = SecretBuffer.Random(32);
-        string at = AddressOf(buffer);
-        Assert.Contains(at, Memory.Maps(), StringComparison.Ordinal);
-        buffer.Dispose();
-        Assert.DoesNotContain(at, Memory.Maps(), StringComparison.Ordinal);
+        // Another thread may be given the place at once, but not every time.
+        Assert.Contains(false, Enumerable.Range(0, 5).Select(_ =>
+        {
+            var buffer = SecretBuffer.Random(32);
+            string at = AddressOf(buffer);
+            Assert.Contains(at, Memory.Maps(), StringComparison.Ordinal);
+            buffer.Dispose();
+            return Memory.Maps().Contains(at, StringComparison.Ordinal);
+        }));
     }
 
     private static string AddressOf(SecretBuffer buffer) => buffer.DangerousGetHandle().ToString("x", null) + "-";

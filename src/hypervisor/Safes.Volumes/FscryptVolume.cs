@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Safes.Linux;
 using Safes.Secrets;
 
@@ -115,6 +116,22 @@ public sealed class FscryptVolume(string file, string mountPoint)
         catch (TimeoutException)
         {
             return new LockOutcome.Unreachable(attempt.Step, attempt.KeyAbsent);
+        }
+    }
+
+    /// <summary><see cref="LockAsync"/> for a thread that only visits another mount namespace: nothing is handed to the pool there, whose
+    /// workers would stay in it.</summary>
+    public LockOutcome Lock(TimeSpan limit, KeyIdentifier? key = null)
+    {
+        var (attempt, outcome) = StartLocking(limit, key);
+        try
+        {
+            return outcome.Wait(limit) ? outcome.Result : new LockOutcome.Unreachable(attempt.Step, attempt.KeyAbsent);
+        }
+        catch (AggregateException e) when (e.InnerException is { } cause)
+        {
+            ExceptionDispatchInfo.Throw(cause);
+            throw;
         }
     }
 

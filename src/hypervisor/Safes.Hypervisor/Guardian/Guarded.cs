@@ -142,7 +142,7 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
     {
         try
         {
-            return InMounts(mounts!, LockLimit * 2, () => fscrypt.LockAsync(LockLimit, volume.Key).GetAwaiter().GetResult());
+            return InMounts(mounts!, LockLimit * 2, () => fscrypt.Lock(LockLimit, volume.Key));
         }
         catch (Exception e) when (e is IOException or TimeoutException)
         {
