@@ -12,10 +12,14 @@ internal sealed record Census(int Processes, int Descriptors, int Loops, int Nam
             pid != Environment.ProcessId && IsOurs(p, place, user)).ToArray();
         return new Census(
             ours.Length,
-            Directory.GetFileSystemEntries("/proc/self/fd").Length,
+            OpenFiles().Length,
             Directory.GetDirectories("/sys/block", "loop*").Count(l => Read($"{l}/loop/backing_file").StartsWith(place, StringComparison.Ordinal)),
             ours.SelectMany(p => new[] { "mnt", "net", "pid" }.Select(n => new FileInfo($"{p}/ns/{n}").LinkTarget)).Distinct().Count());
     }
+
+    /// <summary>What this process has open, but for the runtime's assemblies and symbols, which it loads when it likes.</summary>
+    public static string[] OpenFiles() => [.. Directory.GetFileSystemEntries("/proc/self/fd").Select(l => new FileInfo(l).LinkTarget ?? "")
+        .Where(t => !t.EndsWith(".dll", StringComparison.Ordinal) && !t.EndsWith(".pdb", StringComparison.Ordinal)).Order()];
 
     private static bool IsOurs(string process, string place, uint user) =>
         Read($"{process}/cmdline").Contains(place, StringComparison.Ordinal) || Read($"{process}/status").Contains($"\nUid:\t{user}\t", StringComparison.Ordinal);

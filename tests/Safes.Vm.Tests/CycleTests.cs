@@ -39,6 +39,7 @@ public sealed class CycleTests
             await guest.RunAsync($"cat >/root/work.py <<'X'\n{Work}\nX\nsetsid python3 /root/work.py >/dev/null 2>&1 </dev/null &");
             await CountedAsync(volume, 3);
             Census? firstShut = null, firstOpen = null;
+            string[]? files = null;
             for (int cycle = 1; cycle <= Cycles; cycle++)
             {
                 await TimedAsync("write-back before", guest.Machine.WriteBackAsync);
@@ -49,9 +50,10 @@ public sealed class CycleTests
 
                 var shut = Census.Take(volume.Place, user);
                 firstShut ??= shut;
+                files ??= Census.OpenFiles();
                 Assert.Equal(0, shut.Processes);
                 Assert.Equal(0, shut.Loops);
-                Assert.True(shut.Descriptors <= firstShut.Descriptors + 2, $"cycle {cycle}: {firstShut} became {shut}");
+                Assert.True(shut.Descriptors <= firstShut.Descriptors + 2, $"cycle {cycle}: {firstShut} became {shut}:\n{string.Join('\n', Census.OpenFiles())}\nbefore:\n{string.Join('\n', files)}");
 
                 var open = BootClock.Now;
                 await TimedAsync("unlock", volume.ReopenAsync);
