@@ -10,7 +10,8 @@ internal delegate Transition Restart(Findings found, TimeSpan at, Terms terms);
 /// Walks every order of events, effects, failures, hangs and crashes up to a depth, each state of safed and world once, and asks
 /// every property at every step. From each place reached it then leaves all alone: the safe must close by itself.
 /// </summary>
-internal sealed class Exploration(Next next, Restart restart, Terms terms, int faults)
+/// <param name="abandoned">No member does anything any more, and safed may die as often as it likes.</param>
+internal sealed class Exploration(Next next, Restart restart, Terms terms, int faults, bool abandoned = false)
 {
     private sealed record Place(SafeState State, World World);
 
@@ -91,7 +92,7 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
                 return;    // was followed from here before
             }
 
-            if (at.World.SafedDead && passed > 1 && !place.World.SafedDead)
+            if (at.World.SafedDead && passed > 1 && !place.World.SafedDead && !place.World.HeldBySafed)
             {
                 Report("17 left alone it needs no guardian", "the guardian had to", trace);
             }
@@ -155,9 +156,16 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
             }
         }
 
+        if (w.Faults < faults || abandoned)
+        {
+            yield return ("safed dies", p with
+            {
+                World = w with { SafedDead = true, HeldBySafed = false, Plan = [], Faults = abandoned ? w.Faults : w.Faults + 1 },
+            });
+        }
+
         if (w.Faults < faults)
         {
-            yield return ("safed dies", p with { World = w with { SafedDead = true, Plan = [], Faults = w.Faults + 1 } });
             if (w.Guardian is not null)
             {
                 yield return ("the guardian dies", After(
@@ -165,7 +173,7 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
             }
         }
 
-        for (int n = 1; n <= 2; n++)
+        for (int n = 1; n <= 2 && !abandoned; n++)
         {
             var session = Session(n, w.Now + (int)terms.Lease.TotalSeconds);
             if (!Live(p.State, session.Id))
@@ -234,6 +242,11 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
         }
 
         var w = p.World with { SafedDead = false, Plan = then.Effects };
+        if (w.Guardian is null && then.State is Open)
+        {
+            w = w with { LeaseEnd = S(w.Now) + terms.Lease };    // nobody is left who knows of an earlier one
+        }
+
         return new Place(then.State, Remember(then.State, w));
     }
 
@@ -249,7 +262,7 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
         var at = S(w.Now);
         SafeEvent happened = effect is not VerifyClosed ? new Performed(at, effect)
             : w.Key == KeyFound.Absent && !w.Attached && !w.Hosts ? new FoundClosed(at, w.Claimed)
-            : new FoundHeld(at, "held", [new Holder(7, "sh", "cwd")]);
+            : new FoundHeld(at, "held", [w.HeldBySafed ? new Holder(1, "safed", "open file", Ours: true) : new Holder(7, "sh", "cwd")]);
         return After(p with { World = w }, happened, trace);
     }
 
@@ -286,6 +299,7 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
 
         TimeSpan? end = state switch
         {
+            Open { Sessions.IsEmpty: true } => w.LeaseEnd,
             Open o => o.Sessions.Select(s => s.Until).Append(o.Awaited?.Until ?? TimeSpan.Zero).Max(),
             Opening o => o.Until,
             Closing or Faulted => w.LeaseEnd ?? S(w.Now),    // who leaves early makes it no later

@@ -34,6 +34,28 @@ public sealed class ExplorationTests
         Assert.True(found.Broken.Count == 0, found.FirstTrace);
     }
 
+    /// <summary>Every second and every effect is a place to die at; the deadline is that of the leases there were.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void No_number_of_restarts_keeps_a_safe_open_that_nobody_comes_back_to(bool reboots)
+    {
+        var found = new Exploration(SafeLifecycle.Next, SafeLifecycle.Restart, Times with { Reboots = reboots }, faults: 0, abandoned: true)
+            .Run(depth: 60, OpenState, OpenWorld);
+        Assert.True(found.Broken.Count == 0, found.FirstTrace);
+        Assert.True(found.Places > 200, $"only {found.Places} places");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_guardian_ends_a_safed_that_holds_the_volume_itself(bool reboots)
+    {
+        var found = new Exploration(SafeLifecycle.Next, SafeLifecycle.Restart, Times with { Reboots = reboots }, faults: 0)
+            .Run(depth: 12, ClosingState, ClosingWorld with { Held = false, HeldBySafed = true });
+        Assert.True(found.Broken.Count == 0, found.FirstTrace);
+    }
+
     public static TheoryData<string> Mutants => [.. Broken.Keys];
 
     [Theory]
@@ -45,11 +67,8 @@ public sealed class ExplorationTests
         [
             (new Closed(), new World()),
             (OpenState, OpenWorld),
-            (new Closing(CloseReason.LastLeft, S(3)), OpenWorld with
-            {
-                Allowed = [], Hosts = false, Inside = false, Recorded = [], Held = true, Guardian = S(3), LeaseEnd = S(0),
-                Plan = [new LockVolume(), new VerifyClosed()],
-            }),
+            (ClosingState, ClosingWorld),
+            (ClosingState, ClosingWorld with { Held = false, HeldBySafed = true }),
         ];
         Assert.Contains(
             from depth in new[] { 3, 5, 8 } from start in starts select (depth, start),    // the shallow ones first: most are caught early
@@ -72,6 +91,15 @@ public sealed class ExplorationTests
         Proved = [Id(1), Id(2)],
         Answered = [(Id(1), 0), (Id(2), 0)],
         LeaseEnd = S(2),
+    };
+
+    private static Closing ClosingState => new(CloseReason.LastLeft, S(3));
+
+    /// <summary>About to lock, with somebody in the way.</summary>
+    private static World ClosingWorld => OpenWorld with
+    {
+        Allowed = [], Hosts = false, Inside = false, Recorded = [], Held = true, Guardian = S(3), LeaseEnd = S(0),
+        Plan = [new LockVolume(), new VerifyClosed()],
     };
 
     private static Transition Drop<T>(Transition then)
@@ -120,6 +148,9 @@ public sealed class ExplorationTests
         }, SafeLifecycle.Restart),
         ["takes an unfinished opening for an open safe"] = ("14", SafeLifecycle.Next, (f, at, t) => f.Key == KeyFound.Present
             ? new(new Open([], new Awaited([Id(1)], at + t.Lease)), [new ArmGuardian(at + t.Lease + t.Bound)]) : SafeLifecycle.Restart(f, at, t)),
+        ["waits a whole lease after every restart"] = ("03", SafeLifecycle.Next, (f, at, t) => SafeLifecycle.Restart(f with { GuardedUntil = null }, at, t)),
+        ["puts the guardian off while safed itself is in the way"] = ("03", (s, e, t) => SafeLifecycle.Next(
+            s, e is FoundHeld h ? h with { Holders = [.. h.Holders.Select(x => x with { Ours = false })] } : e, t), SafeLifecycle.Restart),
         ["goes on after a failed step"] = ("16", (s, e, t) => (s, e) is (Opening, EffectFailed) ? Transition.Same(s) : SafeLifecycle.Next(s, e, t),
             SafeLifecycle.Restart),
         ["opens though the opener went away"] = ("16", (s, e, t) => (s, e) is (Opening, SessionEnded) ? Transition.Same(s) : SafeLifecycle.Next(s, e, t),

@@ -37,6 +37,34 @@ public sealed class RestartTests
         Assert.Equal(new AllowDevices([]), then.Effects[0]);
     }
 
+    [Theory]
+    [InlineData(8, 5)]
+    [InlineData(9, 6)]
+    [InlineData(10, 7)]
+    [InlineData(14, 7)]
+    [InlineData(5, 2)]
+    public void An_open_safe_waits_no_longer_than_the_guardian_of_before_would_have(int guarded, int until)
+    {
+        var then = After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Id(1)], GuardedUntil = S(guarded) });
+        if (until > 5)
+        {
+            Assert.Equal(S(until), Assert.IsType<Open>(then.State).Awaited?.Until);
+            Assert.Contains(new ArmGuardian(S(until) + Times.Bound), then.Effects);
+        }
+        else
+        {
+            Assert.Equal(new Closing(CloseReason.NobodyCameBack, S(until) + Times.Bound), then.State);
+            Assert.Contains(new SetGuardian(S(until) + Times.Bound), then.Effects);
+        }
+    }
+
+    [Fact]
+    public void Closing_that_was_cut_short_has_only_what_was_left_of_its_bound()
+    {
+        var then = After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, GuardedUntil = S(6) });
+        Assert.Equal(new Closing(CloseReason.FoundUnfinished, S(6)), then.State);
+    }
+
     [Fact]
     public void A_session_whose_longest_time_passed_meanwhile_does_not_come_back()
     {

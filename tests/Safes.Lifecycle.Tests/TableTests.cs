@@ -19,6 +19,7 @@ public sealed class TableTests
         ("Open, 1 awaited", new Open([], new Awaited([Id(1)], S(9)))),
         ("Closing", new Closing(CloseReason.LastLeft, S(9))),
         ("Faulted", new Faulted("held", [Shell], S(9), null)),
+        ("Faulted by safed itself", new Faulted("held", [new Holder(815, "safed", "open file", Ours: true)], S(5), null)),
         ("Faulted, trying", new Faulted("held", [Shell], null, S(9))),
     ];
 

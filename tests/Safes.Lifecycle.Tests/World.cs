@@ -31,6 +31,9 @@ internal sealed record World
     /// <summary>Somebody else has a file of the volume open.</summary>
     public bool Held { get; init; }
 
+    /// <summary>safed itself does: it ends with it.</summary>
+    public bool HeldBySafed { get; init; }
+
     public Items<SessionId> Recorded { get; init; } = [];
 
     public Items<Effect> Plan { get; init; } = [];
@@ -44,7 +47,7 @@ internal sealed record World
     /// <summary>Sessions whose CK was verified.</summary>
     public Items<SessionId> Proved { get; init; } = [];
 
-    /// <summary>When the last lease ends or ended, or opening has to be over; null while it is closed.</summary>
+    /// <summary>When the last lease ends or ended, or opening has to be over; null while it is closed. Waiting for sessions is no lease.</summary>
     public TimeSpan? LeaseEnd { get; init; }
 
     /// <summary>Sessions were forgotten because it closes.</summary>
@@ -60,7 +63,7 @@ internal sealed record World
     /// <summary>What went wrong while an effect was performed; a property fails on it.</summary>
     public string? Wrong { get; init; }
 
-    public Findings Findings => new(Claimed, Key, Attached, Hosts, Attached && Key == KeyFound.Present ? Recorded : []);
+    public Findings Findings => new(Claimed, Key, Attached, Hosts, Attached && Key == KeyFound.Present ? Recorded : [], Guardian);
 
     public World Perform(Effect effect) => effect switch
     {
@@ -93,13 +96,13 @@ internal sealed record World
             return this;
         }
 
-        var after = (this with { Hosts = false, SafedDead = true, Plan = [] }).Lock();
+        var after = (this with { Hosts = false, SafedDead = true, HeldBySafed = false, Plan = [] }).Lock();
         return after.Key == KeyFound.Absent ? after with { Guardian = null } : after with { Rebooting = reboots, Guardian = S(Now + 1) };
     }
 
     private World Lock() =>
         Key == KeyFound.Absent ? this with { Attached = false, Checked = false }
-        : Held || Hosts ? this with { Key = KeyFound.Partly }
+        : Held || HeldBySafed || Hosts ? this with { Key = KeyFound.Partly }
         : this with { Key = KeyFound.Absent, Attached = false, Checked = false };
 
     private World Written() => this with { Wrong = Checked ? Wrong : "the volume was written before it was checked" };

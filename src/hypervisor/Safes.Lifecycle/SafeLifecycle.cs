@@ -25,11 +25,27 @@ public static class SafeLifecycle
         { Key: KeyFound.Absent, Mounted: false, Processes: false } =>
             new(Rest(found.Claimed), [new AllowDevices([]), new CutInside(), new DisarmGuardian()]),
         { Key: KeyFound.Present, Mounted: true, Claimed: true, Recorded.IsEmpty: false } =>
-            new(
-                new Open([], new Awaited(found.Recorded, at + terms.Lease)),
-                [new AllowDevices([]), new ArmGuardian(at + terms.Lease + terms.Bound), new AdoptHosts(), new LetInside()]),
-        _ => Close(CloseReason.FoundUnfinished, at, terms),
+            Await(found, at, terms),
+        _ => Close(CloseReason.FoundUnfinished, Since(found, at, terms), terms),
     };
+
+    /// <summary>The sessions of before may come back for as long as they could have gone on: a safed that is ended again and again would else
+    /// keep an open safe that nobody is in.</summary>
+    private static Transition Await(Findings found, TimeSpan at, Terms terms)
+    {
+        var until = found.GuardedUntil is { } guarded ? Earlier(at + terms.Lease, guarded - terms.Bound) : at + terms.Lease;
+        return until > at
+            ? new(
+                new Open([], new Awaited(found.Recorded, until)),
+                [new AllowDevices([]), new ArmGuardian(until + terms.Bound), new AdoptHosts(), new LetInside()])
+            : Close(CloseReason.NobodyCameBack, until, terms);
+    }
+
+    /// <summary>From when closing is counted: its bound was running already, and being started again gives no new one.</summary>
+    private static TimeSpan Since(Findings found, TimeSpan at, Terms terms) =>
+        found.GuardedUntil is { } guarded ? Earlier(at, guarded - terms.Bound) : at;
+
+    private static TimeSpan Earlier(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     private static Transition Decide(SafeState state, SafeEvent happened, Terms terms) => (state, happened) switch
     {
@@ -178,8 +194,9 @@ public static class SafeLifecycle
 
     private static Transition TryAgain(Faulted faulted, TimeSpan at, Terms terms) => new(
         faulted with { NextTry = null },
-        // While safed lives and tries, the guardian leaves it to it; where a reboot is due, its deadline stays.
-        [new SetGuardian(faulted.RebootAt ?? at + terms.Bound), .. Attempt]);
+        // While safed lives and tries, the guardian leaves it to it; where a reboot is due, its deadline stays. It stays too where safed
+        // itself is in the way: only the guardian can end that.
+        faulted.Holders.Any(h => h.Ours) ? Attempt : [new SetGuardian(faulted.RebootAt ?? at + terms.Bound), .. Attempt]);
 
     private static Items<Effect> Attempt { get; } =
         [new AllowDevices([]), new CutInside(), new EndProcesses(), new LockVolume(), new VerifyClosed()];

@@ -27,7 +27,8 @@ public sealed record Awaited(Items<SessionId> Sessions, TimeSpan Until);
 
 /// <summary>Who keeps the volume busy.</summary>
 /// <param name="Kind">open file, working directory, mapping, mount, loop device.</param>
-public sealed record Holder(int Pid, string Command, string Kind);
+/// <param name="Ours">It is safed itself: trying again will not help, its end does.</param>
+public sealed record Holder(int Pid, string Command, string Kind, bool Ours = false);
 
 /// <summary>The times that are configured.</summary>
 /// <param name="Lease">How long a silent session still counts.</param>

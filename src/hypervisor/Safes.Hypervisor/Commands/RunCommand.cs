@@ -81,7 +81,8 @@ internal static class RunCommand
         var opening = TimeSpan.FromSeconds(premises.OpeningSeconds);
         var terms = new Terms(configuration.Lease, configuration.Bound, opening, TimeSpan.FromSeconds(2), configuration.RebootWhenFaulted);
         await using var effects = new SafeEffects(parts, new Deadlines(configuration.Bound, opening));
-        await using var daemon = new SafeDaemon(effects, terms, SafeLifecycle.Restart(effects.Look(), BootClock.Now, terms), BootClock.Instance, log);
+        var found = await effects.LookAsync().ConfigureAwait(false);
+        await using var daemon = new SafeDaemon(effects, terms, SafeLifecycle.Restart(found, BootClock.Now, terms), BootClock.Instance, log);
         daemon.Transitioned += parts.Sessions.Follow;
         effects.GuardianDied += () => _ = daemon.SubmitAsync(at => new GuardianLost(at));
         using var keys = new OneTimeKeys(BootClock.Instance);

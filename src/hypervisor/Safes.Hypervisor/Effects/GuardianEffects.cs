@@ -56,8 +56,19 @@ public sealed partial class SafeEffects
         }
     }
 
+    /// <summary>Takes up the guardian of a safed that was here before, and starts none: its deadline says how long an open safe may still be
+    /// waited for, and an armed one must be disarmed when the safe is closed, or it would close the next opening.</summary>
+    private async Task FindGuardianAsync()
+    {
+        if (guardian is not { IsAlive: true } && await GuardianClient.FindAsync(parts.Guardian).ConfigureAwait(false) is { } found)
+        {
+            Adopt(found);
+        }
+    }
+
     private async Task DisarmAsync()
     {
+        await FindGuardianAsync().ConfigureAwait(false);
         if (guardian is { IsAlive: true } g && !await g.DisarmAsync().ConfigureAwait(false))
         {
             throw new IOException("the guardian does not see the volume closed");
@@ -87,11 +98,15 @@ public sealed partial class SafeEffects
 
     private async Task<GuardianClient> StartGuardianAsync()
     {
-        var started = await GuardianClient.StartOrConnectAsync(parts.Guardian).ConfigureAwait(false);
-        started.Died += () => GuardianDied?.Invoke();
+        return Adopt(await GuardianClient.StartOrConnectAsync(parts.Guardian).ConfigureAwait(false));
+    }
+
+    private GuardianClient Adopt(GuardianClient found)
+    {
+        found.Died += () => GuardianDied?.Invoke();
         lock (starting)
         {
-            return guardian = started;
+            return guardian = found;
         }
     }
 }

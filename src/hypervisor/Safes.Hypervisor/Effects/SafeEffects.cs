@@ -109,8 +109,9 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
     }
 
     /// <summary>What the kernel and the processes say, for a safed that starts.</summary>
-    public Findings Look()
+    public async Task<Findings> LookAsync()
     {
+        await FindGuardianAsync().ConfigureAwait(false);
         var facts = Volume.Observe();
         bool present = facts.Key == KeyStatus.Present;
         IReadOnlyList<SessionRecord> recorded = [];
@@ -132,7 +133,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
         return new Findings(
             Vault.IsClaimed, facts.Key switch { KeyStatus.Present => KeyFound.Present, KeyStatus.IncompletelyRemoved => KeyFound.Partly, _ => KeyFound.Absent },
             facts.Mounts.Count + facts.Loops.Count > 0, HostProcesses.Find(Volume.MountPoint).Count > 0,
-            [.. recorded.Select(r => r.Live().Id)]);
+            [.. recorded.Select(r => r.Live().Id)], guardian?.FoundUntil);
     }
 
     public async ValueTask DisposeAsync()
@@ -233,7 +234,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
         Items<Holder> holders =
         [
             .. Volume.FindHolders().Where(h => h.Pid != Environment.ProcessId || h.Kind != HoldKind.SecondMount)
-                .Select(h => new Holder(h.Pid, h.Command, $"{HolderWords.Of(h.Kind)} {h.Path}".TrimEnd())),
+                .Select(h => new Holder(h.Pid, h.Command, $"{HolderWords.Of(h.Kind)} {h.Path}".TrimEnd(), Ours: h.Pid == Environment.ProcessId)),
             .. processes.Select(p => new Holder(p.Pid, p.Command, "a host's process")),
         ];
         return at => new FoundHeld(at, facts.Key is KeyStatus.NotMounted or KeyStatus.Absent ? "the volume is still attached" : "its key is still in the kernel", holders);

@@ -14,9 +14,11 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
     private readonly List<PidFd> hosts = [];
     private SafeFileHandle? mounts;
     private PidFd? daemon;
-    private TimeSpan deadline;
 
     internal GuardedVolume Volume => volume;
+
+    /// <summary>By when the key must be gone.</summary>
+    internal TimeSpan Deadline { get; private set; }
 
     /// <summary>When closing begins.</summary>
     internal TimeSpan Begin { get; private set; }
@@ -28,16 +30,16 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
         daemon?.Dispose();
         mounts = mountNamespace;
         daemon = PidFd.Adopt(0, process);
-        deadline = TimeSpan.Zero;    // arming sets it: what opening might have taken is no measure for an open safe
+        Deadline = TimeSpan.Zero;    // arming sets it: what opening might have taken is no measure for an open safe
         Extend(until, maxMargin);
     }
 
     /// <summary>Deadlines only grow. Closing begins before: by the margin, or a quarter of what is left when that is less.</summary>
     internal void Extend(TimeSpan until, TimeSpan maxMargin)
     {
-        if (until > deadline)
+        if (until > Deadline)
         {
-            deadline = until;
+            Deadline = until;
             TimeSpan quarter = (until - BootClock.Now) / 4;
             Begin = until - (quarter < maxMargin ? quarter : maxMargin);
         }
@@ -102,7 +104,7 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
                 last = now;
             }
 
-            if (reboot && BootClock.Now > deadline + RebootAfter)
+            if (reboot && BootClock.Now > Deadline + RebootAfter)
             {
                 GuardianProcess.Log("rebooting: it cannot be closed");
                 Machine.Reboot();

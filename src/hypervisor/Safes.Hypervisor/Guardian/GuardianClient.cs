@@ -18,10 +18,11 @@ public sealed class GuardianClient : IAsyncDisposable
     private TaskCompletionSource<GuardianAnswer>? waiting;
     private int state;    // 0: wanted, 1: died or no longer wanted
 
-    private GuardianClient(Socket socket, PidFd process)
+    private GuardianClient(Socket socket, PidFd process, TimeSpan? until)
     {
         this.socket = socket;
         this.process = process;
+        FoundUntil = until;
         new Thread(ReadAnswers, 128 * 1024) { IsBackground = true, Name = "guardian" }.Start();
     }
 
@@ -30,6 +31,9 @@ public sealed class GuardianClient : IAsyncDisposable
 
     /// <summary>The guardian's process.</summary>
     public int Pid => process.Pid;
+
+    /// <summary>The deadline that it had when it was connected to; null: it was not armed.</summary>
+    public TimeSpan? FoundUntil { get; }
 
     public bool IsAlive => Volatile.Read(ref state) == 0;
 
@@ -40,6 +44,9 @@ public sealed class GuardianClient : IAsyncDisposable
         TimeSpan time = limit ?? TimeSpan.FromSeconds(20);
         return TryConnect(options, TimeSpan.FromSeconds(3)) ?? Start(options, time);
     });
+
+    /// <summary>Connects to the guardian that guards this safe already; null when there is none, or it does not answer.</summary>
+    public static Task<GuardianClient?> FindAsync(GuardianOptions options) => Task.Run(() => TryConnect(options, TimeSpan.FromSeconds(3)));
 
     /// <summary>
     /// Tells the guardian what to guard, and by when the key must be gone: this deadline, also when it is earlier than the one before. With
@@ -118,9 +125,10 @@ public sealed class GuardianClient : IAsyncDisposable
             {
                 byte[] answer = new byte[16];
                 var descriptors = new List<SafeFileHandle>();
-                if (Rights.Receive(socket, answer, descriptors) == 5 && descriptors is [var handle])
+                if (Rights.Receive(socket, answer, descriptors) == GuardianMessage.HelloLength && descriptors is [var handle])
                 {
-                    return new GuardianClient(socket, PidFd.Adopt(BitConverter.ToInt32(answer, 1), handle));
+                    var (pid, until) = GuardianMessage.ReadHello(answer);
+                    return new GuardianClient(socket, PidFd.Adopt(pid, handle), until == TimeSpan.Zero ? null : until);
                 }
             }
         }

@@ -8,7 +8,7 @@ namespace Safes.Hypervisor.Guardian;
 /// <summary>What the daemon says to the guardian. Each is one record of the seqpacket socket and gets one answer.</summary>
 internal enum GuardianCall : byte
 {
-    /// <summary>Who are you? Answered with the guardian's pidfd.</summary>
+    /// <summary>Who are you, and until when do you guard? Answered with the guardian's pid and pidfd, and its deadline (0: not armed).</summary>
     Hello = 1,
 
     /// <summary>Guard this volume, with the daemon's mount namespace and pidfd.</summary>
@@ -36,7 +36,7 @@ internal enum GuardianAnswer : byte
 /// <summary>The records' bytes: call, then little-endian fields, then texts each after its length.</summary>
 internal static class GuardianMessage
 {
-    internal const int Limit = 9000, MaxProcesses = 16;
+    internal const int Limit = 9000, MaxProcesses = 16, HelloLength = 13;
 
     internal static byte[] Arm(GuardedVolume volume, TimeSpan deadline) =>
         [.. Extend(deadline, GuardianCall.Arm), .. volume.Key.ToArray(), .. Text(volume.File), .. Text(volume.MountPoint)];
@@ -72,6 +72,18 @@ internal static class GuardianMessage
     }
 
     internal static int ReadPid(ReadOnlySpan<byte> record, int index) => BinaryPrimitives.ReadInt32LittleEndian(record[(1 + (4 * index))..]);
+
+    internal static byte[] Hello(int pid, TimeSpan deadline)
+    {
+        byte[] answer = new byte[HelloLength];
+        answer[0] = (byte)GuardianAnswer.Done;
+        BinaryPrimitives.WriteInt32LittleEndian(answer.AsSpan(1), pid);
+        BinaryPrimitives.WriteInt64LittleEndian(answer.AsSpan(5), deadline.Ticks);
+        return answer;
+    }
+
+    internal static (int Pid, TimeSpan Deadline) ReadHello(ReadOnlySpan<byte> answer) =>
+        (BinaryPrimitives.ReadInt32LittleEndian(answer[1..]), TimeSpan.FromTicks(BinaryPrimitives.ReadInt64LittleEndian(answer[5..])));
 
     private static byte[] Text(string text)
     {

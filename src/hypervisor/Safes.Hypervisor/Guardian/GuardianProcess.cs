@@ -177,7 +177,7 @@ public sealed class GuardianProcess : IDisposable
             case GuardianCall.Hello:
                 using (var self = PidFd.Open(Environment.ProcessId)!)
                 {
-                    Rights.Send(connection, [(byte)GuardianAnswer.Done, .. BitConverter.GetBytes(Environment.ProcessId)], self.Handle);
+                    Rights.Send(connection, GuardianMessage.Hello(Environment.ProcessId, guarded?.Deadline ?? TimeSpan.Zero), self.Handle);
                 }
 
                 return true;
