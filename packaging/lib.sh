@@ -146,6 +146,7 @@ publish() {
 need_tools() {
     export SAFES_TOOLS=${SAFES_TOOLS:-$CACHE/tools}
     step 'tools: QEMU, virtiofsd, kernel' "$ROOT/packaging/tools" "$SAFES_TOOLS"
+    step 'accelerator asked' "$ROOT/packaging/accelerator" "$SAFES_TOOLS"
 }
 
 # Everything that decides what an image becomes: the recipe's files, the tools, and further files given.

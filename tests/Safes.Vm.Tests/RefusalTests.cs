@@ -56,6 +56,10 @@ public sealed class RefusalTests : IAsyncLifetime
     public Task More_disk_than_the_volume_has_room_for() => RefusedAsync(FaultCodes.HostDisk, "room", new HostRequest("desk", DiskBytes: 1L << 30));
 
     [Fact]
+    public Task An_image_that_was_made_under_another_accelerator() => RefusedAsync(
+        FaultCodes.ImageMismatch, null, new HostRequest("desk"), o => o with { Tools = o.Tools with { Accelerator = "kvm" } });
+
+    [Fact]
     public Task A_disk_smaller_than_its_image() => RefusedAsync(FaultCodes.HostDisk, "size", new HostRequest("desk", DiskBytes: 1L << 20));
 
     [Fact]
@@ -162,7 +166,7 @@ public sealed class RefusalTests : IAsyncLifetime
             Authority = authority,
             RunDirectory = Path.Combine(volume.Place, "hosts"),
             EmptyNetworkPin = null,
-            Tools = new Tools { Qemu = "false", QemuImg = "false", Virtiofsd = ["false"], Kernel = "", Modules = "", Busybox = "", Accelerator = "tcg" },
+            Tools = new Tools { Qemu = "false", QemuImg = "false", Virtiofsd = ["false"], Kernel = "", Modules = "", Busybox = "", Accelerator = "tcg", QemuVersion = "10.0.2" },
             Ports = ports,
             Bundles = new Dictionary<string, string> { ["debian-13"] = bundle },
         }));

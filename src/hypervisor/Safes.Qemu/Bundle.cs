@@ -111,20 +111,28 @@ public sealed class Bundle
         }
     }
 
+    /// <summary>Whether it was made under this QEMU, accelerator and CPU, so that machines here can go on from its state.</summary>
+    /// <exception cref="StateMismatchException">It was not.</exception>
+    public void CheckMade(Tools tools)
+    {
+        Same("QEMU", Manifest.QemuVersion, tools.QemuVersion);
+        Same("accelerator", Manifest.Accelerator, tools.Accelerator);
+        Same("CPU", Manifest.Cpu, HostCpu.Describe(tools.Accelerator));
+    }
+
     /// <summary>Whether a machine of this hardware can go on from the bundle's state.</summary>
     /// <exception cref="StateMismatchException">It cannot.</exception>
     public void CheckHardware(HostHardware hardware, Tools tools)
     {
-        foreach (var (what, saved, here) in (ReadOnlySpan<(string, string, string)>)
-            [
-                ("QEMU", Manifest.QemuVersion, tools.QemuVersion), ("accelerator", Manifest.Accelerator, tools.Accelerator),
-                ("CPU", Manifest.Cpu, HostCpu.Describe(tools.Accelerator)), ("hardware", Manifest.Hardware, hardware.Shape(tools.Accelerator)),
-            ])
+        CheckMade(tools);
+        Same("hardware", Manifest.Hardware, hardware.Shape(tools.Accelerator));
+    }
+
+    private static void Same(string what, string saved, string here)
+    {
+        if (saved != here)
         {
-            if (saved != here)
-            {
-                throw new StateMismatchException(StateProblem.Mismatch, what, saved, here);
-            }
+            throw new StateMismatchException(StateProblem.Mismatch, what, saved, here);
         }
     }
 }

@@ -14,7 +14,9 @@ internal static class HostWords
         (HostMemory, f => new($"that is more memory than {f.Safe} can give and still close in time{f.Tail("why", "detail", "most")}", Nothing, "--memory with less")),
         (HostDisk, f => new($"that is more disk than the volume has left{f.Tail("why", "detail", "most")}", Nothing, "--disk with less")),
         (ImageMissing, f => new($"there is no image {f.Or("image", "of that name")} here", Nothing, "the supplier makes one: safed image build")),
-        (ImageMismatch, f => new(
+        (ImageMismatch, f => f.Has("image") && !f.Has("host") ? new(
+            $"this server cannot use the image '{f["image"]}'{Difference(f)}".Replace("it was suspended", "it was made", StringComparison.Ordinal), Nothing,
+            "the supplier makes it again: safed image build") : new(
             $"this server cannot resume {Name(f)}{Difference(f)}", $"{f.Safe} is open and your files are there; the host's memory is kept",
             $"safe host start {f.Or("host", f.Or("name", "HOST"))} --cold, or ask the supplier for what it was suspended under")),
         (ImageDamaged, f => new(

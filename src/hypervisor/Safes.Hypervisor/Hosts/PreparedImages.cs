@@ -10,7 +10,7 @@ namespace Safes.Hypervisor.Hosts;
 internal sealed class PreparedImages(HostFleetOptions options)
 {
     /// <summary>The bundle of this name outside the volume; the only one there is when no name is given.</summary>
-    /// <exception cref="FaultException">ImageMissing; ImageDamaged: it is not among those that members were shown.</exception>
+    /// <exception cref="FaultException">ImageMissing; ImageDamaged: it is not among those that members were shown; ImageMismatch: it was made under another QEMU or accelerator.</exception>
     public (string Name, Bundle Bundle) Find(string name)
     {
         if (name.Length == 0 && options.Bundles.Count == 1)
@@ -26,6 +26,7 @@ internal sealed class PreparedImages(HostFleetOptions options)
         try
         {
             var bundle = Bundle.Open(directory);
+            bundle.CheckMade(options.Tools);
             return options.KnownBundles is null || options.KnownBundles.Contains(bundle.Digest)
                 ? (name, bundle)
                 : throw new FaultException(FaultCodes.ImageDamaged, ("image", name), ("what", "not the image that was shown when the safe was joined"));
