@@ -60,6 +60,8 @@ public sealed class ADay : IAsyncLifetime
         Assert.False(Directory.Exists(Path.Combine(safe.At("run"), "safes", "session.sock")));
         await DoAsync(["open"], Password);
         await DoAsync(["open"]);
+        await DoAsync(["open", "--renew"], "not the password");
+        await DoAsync(["open", "--renew"], Password);
         await DoAsync(["host", "add", "build"]);
         await DoAsync(["host", "add", "build"]);
         await DoAsync(["status"]);
@@ -91,6 +93,33 @@ public sealed class ADay : IAsyncLifetime
         Assert.Contains("the safe was closed at the server: by the supplier  [session-lost]", lost.Error, StringComparison.Ordinal);
         Assert.Contains("files and hosts are kept", lost.Error, StringComparison.Ordinal);
         Assert.Contains("the safe was closed at the server", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_renewed_session_is_another_one_in_the_same_process_with_the_same_key_and_outlives_the_old_one_s_end()
+    {
+        await EnrolAsync();
+        Assert.Equal(0, (await safe.RunAsync(["open"], Password)).Exit);
+        byte[] before = server.Safe.Session;
+        string key = await File.ReadAllTextAsync(Directory.GetFiles(safe.At("run"), "id_ed25519.pub", SearchOption.AllDirectories).Single(), TestContext.Current.CancellationToken);
+        var waiting = safe.RunAsync(["open", "--wait"]);
+        var renewed = JsonNode.Parse((await safe.RunAsync(["open", "--renew", "--json"], Password)).Output)!;
+        Assert.True((bool)renewed["renewed"]!);
+        Assert.InRange((long)renewed["session_left_seconds"]!, 86_300, 86_400);
+        Assert.NotEqual(before, server.Safe.Session);
+        Assert.Empty(JsonNode.Parse((await safe.RunAsync(["status", "--json"])).Output)!["warnings"]!.AsArray());   // it is named by the new one
+        Assert.Equal(key, await File.ReadAllTextAsync(Directory.GetFiles(safe.At("run"), "id_ed25519.pub", SearchOption.AllDirectories).Single(), TestContext.Current.CancellationToken));
+
+        // The new lease is kept: a challenge on it is answered.
+        server.Safe.Challenges.Writer.TryWrite(new() { Challenge = Google.Protobuf.ByteString.CopyFromUtf8("again") });
+        while (!server.Safe.Answers.Any(a => a.AsSpan().SequenceEqual("again"u8)))
+        {
+            Assert.False(waiting.IsCompleted);
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(0, (await safe.RunAsync(["leave"])).Exit);
+        Assert.Equal(0, (await waiting).Exit);
     }
 
     [Fact(Timeout = 180_000)]

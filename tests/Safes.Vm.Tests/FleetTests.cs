@@ -44,6 +44,8 @@ public sealed class FleetTests
         await fleet.Hosts.ApplyRosterAsync([Fleet.Anna, Fleet.Bob]);
         Assert.Equal("3002", (await fleet.SshAsync("desk", "id -u", Fleet.Bob)).Output.Trim());
 
+        Assert.All(fleet.Hosts.Status(), s => Assert.Equal(0, s.SuspendedUnix));
+        long leaving = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         begin = BootClock.Now;
         var closed = await fleet.CloseAsync();
         output.WriteLine($"closed after {(BootClock.Now - begin).TotalMilliseconds:0} ms");
@@ -55,6 +57,7 @@ public sealed class FleetTests
         output.WriteLine($"opened after {(BootClock.Now - begin).TotalMilliseconds:0} ms: {string.Join(", ", opened.Select(o => $"{o.Host} {o.Took.TotalMilliseconds:0}"))}");
         Assert.All(opened, o => Assert.True(o.Done, Fleet.Why(o)));
         Assert.All(fleet.Hosts.Status(), s => Assert.Equal((HostState.Running, ""), (s.State, s.Note)));
+        Assert.All(fleet.Hosts.Status(), s => Assert.InRange(s.SuspendedUnix, leaving, leaving + 60));
 
         // The fleet that opened knows of anna alone: bob's account is shut again.
         said = await fleet.SshAsync("desk", "cat /safe/note; cat /etc/machine-id; getent passwd bob");

@@ -51,7 +51,17 @@ internal sealed class Invocation : IDisposable
         return profile;
     }
 
-    public Task<HeldSafe> OpenHeldAsync(SafeProfile profile) => HeldSafe.GetAsync(profile, Stop);
+    /// <summary>The safe that this device holds open. Whoever works in it is told when that ends soon.</summary>
+    public async Task<HeldSafe> OpenHeldAsync(SafeProfile profile)
+    {
+        var held = await HeldSafe.GetAsync(profile, Stop).ConfigureAwait(false);
+        if (held.EndsSoon && !Screen.Json)
+        {
+            await Console.Error.WriteAsync($"safe: note:  {TermWords.Ends(profile.Name, held.Left!.Value, DateTimeOffset.Now)}\n").ConfigureAwait(false);
+        }
+
+        return held;
+    }
 
     public static bool IsTerminal(int descriptor)
     {

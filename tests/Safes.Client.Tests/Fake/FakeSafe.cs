@@ -61,7 +61,9 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
 
     public byte[] Token { get; } = RandomNumberGenerator.GetBytes(32);
 
-    public byte[] Session { get; } = RandomNumberGenerator.GetBytes(16);
+    public byte[] Session { get; private set; } = RandomNumberGenerator.GetBytes(16);
+
+    public uint MaxSeconds { get; set; } = 86400;
 
     public Func<SshKeyRequest, string> SignSsh { get; set; } = _ => "ssh-ed25519-cert-v01@openssh.com AAAA";
 
@@ -134,6 +136,14 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
         if (!passwords[device.Id].ContentEquals(ck))
         {
             throw Fault(FaultCodes.WrongPassword);
+        }
+
+        if (State == State.Open)
+        {
+            // A device has one session: the new one takes the old one's place.
+            var old = Challenges;
+            (Session, Challenges) = (RandomNumberGenerator.GetBytes(16), System.Threading.Channels.Channel.CreateUnbounded<LeaseChallenge>());
+            old.Writer.TryWrite(new LeaseChallenge { Ended = new Ended { Reason = "replaced" } });
         }
 
         State = State.Open;
@@ -240,7 +250,7 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
         Hosts = { Hosts },
         LeaseSeconds = LeaseSeconds,
         ChallengeSeconds = 25,
-        MaxSeconds = 86400,
+        MaxSeconds = MaxSeconds,
         SshHostCa = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9uZSB0aGF0IGlzIG9mIG5vIHVzZSBhdCBhbGwh ca",
         Account = "anna",
         Zone = Name,

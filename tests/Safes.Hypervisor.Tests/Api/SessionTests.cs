@@ -165,6 +165,34 @@ public sealed class SessionTests
     }
 
     [Fact(Timeout = 30_000)]
+    public async Task A_device_that_opens_again_has_its_longest_time_anew_and_is_let_through_all_the_while()
+    {
+        await using var safe = await LoopbackSafe.StartAsync();
+        var client = safe.Connect(safe.Ledger.Anna);
+        var first = await safe.OpenAsync(client, safe.Ledger.Anna);
+        var ends = safe.Sessions.All.Single().EndsBy;
+        using var renewing = client.Renew();
+        await renewing.RequestStream.WriteAsync(new LeaseAnswer { Session = first.Session });
+        await renewing.ResponseStream.MoveNext(TestContext.Current.CancellationToken);
+        int performed = safe.Desk.World.Performed.Count;
+        safe.Desk.Clock.Pass(TimeSpan.FromSeconds(80));
+        var second = await safe.OpenAsync(safe.Connect(safe.Ledger.Anna), safe.Ledger.Anna);
+        Assert.True(second.JoinedOpen);
+        Assert.NotEqual(first.Session, second.Session);
+        Assert.Equal(ends + TimeSpan.FromSeconds(80), safe.Sessions.All.Single().EndsBy);
+        var allowed = safe.Desk.World.Performed.Skip(performed).OfType<AllowDevices>().ToList();
+        Assert.NotEmpty(allowed);
+        Assert.All(allowed, a => Assert.Single(a.Devices));
+        while (await renewing.ResponseStream.MoveNext(TestContext.Current.CancellationToken) && renewing.ResponseStream.Current.Ended is null)
+        {
+        }
+
+        Assert.Equal("replaced", renewing.ResponseStream.Current.Ended?.Reason);
+        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await client.GetStatusAsync(new StatusRequest(), LoopbackSafe.In(first))));
+        await client.GetStatusAsync(new StatusRequest(), LoopbackSafe.In(second));
+    }
+
+    [Fact(Timeout = 30_000)]
     public async Task A_lease_is_kept_by_answering()
     {
         await using var safe = await LoopbackSafe.StartAsync();

@@ -51,7 +51,7 @@ internal static class HostCommand
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
         var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
-        foreach (string line in HostLines.Text(status.Hosts).DefaultIfEmpty("  no hosts yet: safe host add NAME"))
+        foreach (string line in HostLines.Text(status.Hosts, DateTimeOffset.UtcNow).DefaultIfEmpty("  no hosts yet: safe host add NAME"))
         {
             run.Screen.Say(line);
         }

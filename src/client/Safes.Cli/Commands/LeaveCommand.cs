@@ -13,7 +13,7 @@ internal static class LeaveCommand
     public static Command Create() => new Command("leave", "Leave a safe. The last one leaving closes it.").With("safe leave").Does(async run =>
     {
         using var profile = run.OpenProfile();
-        using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
+        using var held = await HeldSafe.GetAsync(profile, run.Stop).ConfigureAwait(false);
         using var process = PidFd.Open(int.Parse(held.Info["pid"], System.Globalization.CultureInfo.InvariantCulture));
         var begun = BootClock.Now;
         string how = "", by = "";

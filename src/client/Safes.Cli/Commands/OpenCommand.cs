@@ -12,18 +12,22 @@ internal static class OpenCommand
     {
         var name = new Argument<string?>("NAME") { Description = "Which safe", Arity = ArgumentArity.ZeroOrOne };
         var wait = new Option<bool>("--wait") { Description = "Stay until the session ends; its cause is the exit status" };
-        return new Command("open", "Open a safe and hold it open.")
+        var renew = new Option<bool>("--renew") { Description = "Of one that is held open: give the password again now, so that its longest time begins anew" };
+        return new Command("open", "Open a safe and hold it open; in the last hour of its session, renew that.")
         {
-            name, wait,
-        }.With("safe open", "safe open ledger --wait").Does(async run =>
+            name, wait, renew,
+        }.With("safe open", "safe open ledger --wait", "safe open ledger --renew").Does(async run =>
         {
             using var profile = run.OpenProfile(run.Get(name));
             if (await HeldSafe.FindAsync(profile, run.Stop).ConfigureAwait(false) is { } held)
             {
                 using (held)
                 {
-                    run.Screen.Say($"You hold '{profile.Name}' open already.   safe status");
-                    Result(run, held, attached: true);
+                    bool renewed = (run.Get(renew) || held.EndsSoon) && await RenewAsync(run, held, run.Get(renew)).ConfigureAwait(false);
+                    using var now = renewed ? await HeldSafe.GetAsync(profile, run.Stop).ConfigureAwait(false) : null;
+                    string until = (now ?? held).Left is { } left ? $", until {TermWords.At(DateTimeOffset.Now + left, DateTimeOffset.Now)} at the latest" : "";
+                    run.Screen.Say($"You hold '{profile.Name}' open {(renewed ? "anew" : "already")}{until}.   safe status");
+                    Result(run, now ?? held, attached: true, renewed);
                 }
             }
             else
@@ -49,11 +53,28 @@ internal static class OpenCommand
 
     private static string Home => Environment.GetEnvironmentVariable("HOME") ?? "/";
 
-    private static void Result(Invocation run, HeldSafe held, bool attached) => run.Screen.Result(new JsonObject
+    /// <summary>False: nobody was there to give a password, and it was not asked for by name.</summary>
+    private static async Task<bool> RenewAsync(Invocation run, HeldSafe held, bool wanted)
+    {
+        try
+        {
+            await held.Link.RenewAsync(run.Screen.Show, () => run.Passwords.AskAsync(held.Profile.Name), run.Stop).ConfigureAwait(false);
+            return true;
+        }
+        catch (FaultException e) when (e.Code == FaultCodes.NoPassword && !wanted)
+        {
+            run.Screen.Say($"  ! {TermWords.Ends(held.Profile.Name, held.Left ?? default, DateTimeOffset.Now)}");
+            return false;
+        }
+    }
+
+    private static void Result(Invocation run, HeldSafe held, bool attached, bool renewed = false) => run.Screen.Result(new JsonObject
     {
         ["safe"] = held.Profile.Name,
         ["held"] = true,
         ["attached"] = attached,
+        ["renewed"] = renewed,
+        ["session_left_seconds"] = (long?)held.Left?.TotalSeconds,
         ["zone"] = held.Zone,
         ["account"] = held.Info["account"],
         ["lease_seconds"] = int.Parse(held.Info["lease_seconds"], System.Globalization.CultureInfo.InvariantCulture),

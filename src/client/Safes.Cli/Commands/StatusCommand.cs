@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Safes.Client.Connection;
+using Safes.Client.Opening;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
 using Safes.Client.Session;
@@ -23,8 +24,9 @@ internal static class StatusCommand
 
         var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
         string holders = string.Join(", ", status.Holders.Select(h => $"{Printable.Line(h.Member)} ({Printable.Line(h.Device)})"));
-        run.Screen.Say($"{profile.Name}    {State(status.State)} since {At(status.SinceUnix)}     held by {holders}");
-        foreach (string line in HostLines.Text(status.Hosts))
+        string left = HostsLeft.Before(status.Hosts, status.SinceUnix) is { } age ? $", hosts as they were left {age} before" : "";
+        run.Screen.Say($"{profile.Name}    {State(status.State)} since {At(status.SinceUnix)}{left}     held by {holders}");
+        foreach (string line in HostLines.Text(status.Hosts, DateTimeOffset.UtcNow))
         {
             run.Screen.Say(line);
         }
@@ -32,6 +34,11 @@ internal static class StatusCommand
         if (status.VolumeBytes > 0)
         {
             run.Screen.Say($"  {HostLines.Size(status.VolumeBytes - status.VolumeFreeBytes)} of {HostLines.Size(status.VolumeBytes)} used, share {HostLines.Size(status.ShareBytes)}");
+        }
+
+        if (held.EndsSoon)
+        {
+            run.Screen.Say($"  ! {TermWords.Ends(profile.Name, held.Left!.Value, DateTimeOffset.Now)}");
         }
 
         foreach (string warning in status.Warnings)
@@ -46,6 +53,8 @@ internal static class StatusCommand
             ["state"] = State(status.State),
             ["since_unix"] = status.SinceUnix,
             ["zone"] = held.Zone,
+            ["session_left_seconds"] = (long?)held.Left?.TotalSeconds,
+            ["session_ends_soon"] = held.EndsSoon,
             ["holders"] = new JsonArray([.. status.Holders.Select(h => (JsonNode)new JsonObject { ["member"] = h.Member, ["device"] = h.Device, ["since_unix"] = h.SinceUnix })]),
             ["hosts"] = HostLines.Json(status.Hosts),
             ["volume_bytes"] = status.VolumeBytes,
@@ -76,9 +85,5 @@ internal static class StatusCommand
 
     private static string State(State state) => state.ToString().ToLowerInvariant();
 
-    private static string At(long unix)
-    {
-        var at = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(unix, 0, 253402300799)).ToLocalTime();
-        return at.ToString(at.Date == DateTimeOffset.Now.Date ? "HH:mm" : "d MMM HH:mm", CultureInfo.InvariantCulture);
-    }
+    private static string At(long unix) => TermWords.At(DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(unix, 0, 253402300799)), DateTimeOffset.Now);
 }

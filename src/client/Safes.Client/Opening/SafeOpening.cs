@@ -4,6 +4,7 @@ using Safes.Client.Connection;
 using Safes.Client.Enrolment;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
+using Safes.Client.Session;
 using Safes.Client.Tunnel;
 using Safes.Contracts;
 using Safes.Contracts.V1;
@@ -21,6 +22,9 @@ namespace Safes.Client.Opening;
 public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<Task<SecretBuffer>> askPassword)
 {
     private const int MostMoves = 5;
+
+    /// <summary>This device holds it open already, and wants its longest time to begin anew.</summary>
+    public bool Renews { get; init; }
 
     private static readonly TimeSpan OpenLimit = TimeSpan.FromSeconds(150), RosterLimit = TimeSpan.FromSeconds(20);
 
@@ -40,9 +44,10 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
             {
                 try
                 {
+                    var asked = BootClock.Now;
                     var opened = await OpenAsync(server, ck, stop).ConfigureAwait(false);
                     TellOpened(opened, hashed, BootClock.Now - begun);
-                    return new OpenedSafe(server, tunnel, opened);
+                    return new OpenedSafe(server, tunnel, opened, new SessionTerm(asked, TimeSpan.FromSeconds(opened.MaxSeconds)));
                 }
                 catch (FaultException e) when (e.Code == FaultCodes.Moved && move < MostMoves)
                 {
@@ -159,8 +164,16 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
     private void TellOpened(Opened opened, TimeSpan hashed, TimeSpan all)
     {
         string times = string.Create(CultureInfo.InvariantCulture, $"{all.TotalSeconds:0.0} s ({hashed.TotalSeconds:0.0} s of it your password's hash)");
+        if (Renews)
+        {
+            steps.Tell(new Report(ReportKind.Done, "renewed", times));
+            return;
+        }
+
         steps.Tell(new Report(ReportKind.Done, opened.JoinedOpen ? "joined, it was open" : "opened", times));
-        steps.Tell(new Report(ReportKind.Done, "hosts", HostWords(opened.Hosts)));
+        // Who joins an open safe finds hosts as others have them, not as anybody left them.
+        var hosts = opened.JoinedOpen ? opened.Hosts.Select(h => new Host(h) { SuspendedUnix = 0 }).ToList() : (IReadOnlyCollection<Host>)opened.Hosts;
+        steps.Tell(new Report(ReportKind.Done, "hosts", HostsLeft.Words(hosts, DateTimeOffset.UtcNow)));
     }
 
     private void TellImages(Dictionary<string, string> now)
@@ -174,9 +187,4 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
 
         profile.Remember(profile.Roster, now);
     }
-
-    /// <summary>desk, build running; web stopped.</summary>
-    private static string HostWords(Google.Protobuf.Collections.RepeatedField<Host> hosts) => hosts.Count == 0
-        ? "none yet: safe host add NAME"
-        : string.Join("; ", hosts.GroupBy(h => h.State).Select(g => $"{string.Join(", ", g.Select(h => h.Name))} {g.Key}"));
 }

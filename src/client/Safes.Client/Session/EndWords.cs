@@ -17,7 +17,7 @@ public static class EndWords
         {
             "connection-lost" => "the connection to the server was lost",
             "lease" or "lease-ended" => "the server heard nothing from this device for as long as the lease lasts",
-            "expired" => "its longest time has passed; the password is needed again",
+            "longest-time" or "expired" => "its longest time has passed; the password is needed again",
             "sealed" or "closed" => "the safe was closed at the server",
             "removed" or "unknown-device" => "this device was removed from the safe",
             "replaced" => "this device opened another session",

@@ -23,12 +23,18 @@ public sealed class HeldSafe : IDisposable
 
     public SessionLink Link { get; }
 
-    /// <summary>zone, session, account, directory, pid, lease_seconds, tunnel.</summary>
+    /// <summary>zone, session, account, directory, pid, lease_seconds, tunnel, left_seconds, ends_soon.</summary>
     public IReadOnlyDictionary<string, string> Info { get; }
 
     public Server Server { get; }
 
     public string Zone => Info.GetValueOrDefault("zone", Profile.Name);
+
+    /// <summary>How long the session lasts at most unless it is renewed; null when nothing limits it.</summary>
+    public TimeSpan? Left => long.TryParse(Info.GetValueOrDefault("left_seconds"), out long seconds) ? TimeSpan.FromSeconds(seconds) : null;
+
+    /// <summary>Whether to open again now means to renew it.</summary>
+    public bool EndsSoon => Info.GetValueOrDefault("ends_soon") == "yes";
 
     /// <summary>Null when this device has no session.</summary>
     public static async Task<HeldSafe?> FindAsync(SafeProfile profile, CancellationToken stop)

@@ -12,7 +12,8 @@ namespace Safes.Client.Session;
 /// Keeps a session alive: answers each challenge, and takes the session up again by its token after a lost connection or a
 /// restart of the server, as long as the lease may still hold.
 /// </summary>
-public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Action<Notice> notice, TimeSpan? slack = null)
+/// <param name="asked">Called at each challenge: the clock of whoever has to look at something from time to time.</param>
+public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Action<Notice> notice, TimeSpan? slack = null, Action? asked = null)
 {
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(15), AttemptLimit = TimeSpan.FromSeconds(6), Pause = TimeSpan.FromSeconds(1);
 
@@ -70,6 +71,7 @@ public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Ac
                     await call.RequestStream.WriteAsync(
                         new LeaseAnswer { Session = opened.Session, Challenge = challenge.Challenge }, silence.Token).ConfigureAwait(false);
                     answered = BootClock.Now;
+                    asked?.Invoke();
                 }
             }
         }

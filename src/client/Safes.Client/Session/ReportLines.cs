@@ -10,12 +10,15 @@ internal static class ReportLines
 {
     private const int Most = 64 * 1024;
 
+    internal static void Write(Stream to, Report report) => to.Write(Line(report));
+
     internal static async Task WriteAsync(Stream to, Report report, CancellationToken stop)
     {
-        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.Report), (byte)'\n'];
-        await to.WriteAsync(line, stop).ConfigureAwait(false);
+        await to.WriteAsync(Line(report), stop).ConfigureAwait(false);
         await to.FlushAsync(stop).ConfigureAwait(false);
     }
+
+    private static byte[] Line(Report report) => [.. JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.Report), (byte)'\n'];
 
     /// <summary>The next report; null at the end.</summary>
     internal static async Task<Report?> ReadAsync(Stream from, CancellationToken stop) =>

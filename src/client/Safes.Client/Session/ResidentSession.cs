@@ -4,8 +4,10 @@ using Safes.Client.Connection;
 using Safes.Client.Opening;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
+using Safes.Client.Tunnel;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Linux;
 
 namespace Safes.Client.Session;
 
@@ -18,6 +20,9 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
     private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(150), QuickLeave = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource leaving = new();
+    private readonly SemaphoreSlim renewing = new(1);
+    private readonly Lock exchange = new();
+    private CancellationTokenSource? keeping;
     private readonly TaskCompletionSource<SessionEnd> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private OpenedSafe? open;
     private SshAccess? ssh;
@@ -48,7 +53,11 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         }
     }
 
-    public void Dispose() => leaving.Dispose();
+    public void Dispose()
+    {
+        leaving.Dispose();
+        renewing.Dispose();
+    }
 
     private async Task OpenAsync(SessionPipes pipes, CancellationToken stop)
     {
@@ -72,10 +81,10 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
     private async Task HoldAsync(SessionDoor door, CancellationToken stop)
     {
         using var over = new CancellationTokenSource();
-        using var keeping = CancellationTokenSource.CreateLinkedTokenSource(leaving.Token, over.Token);
+        using var held = CancellationTokenSource.CreateLinkedTokenSource(leaving.Token, over.Token);
         var serving = door.ServeAsync(AnswerAsync, over.Token);
-        var renewing = ssh!.KeepAsync(keeping.Token);
-        var lease = new Lease(open!.Server, open.Tunnel, open.Opened, Notice).KeepAsync(keeping.Token);
+        var certifying = ssh!.KeepAsync(held.Token);
+        var lease = KeepAsync(held.Token);
         using var asked = stop.Register(() => _ = LeaveAsync(_ => Task.CompletedTask, QuickLeave));
         try
         {
@@ -89,25 +98,103 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         var end = await ended.Task.ConfigureAwait(false);
         Record(end);
         await over.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAny(Task.WhenAll(serving, renewing), Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None)).ConfigureAwait(false);
+        await Task.WhenAny(Task.WhenAll(serving, certifying), Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None)).ConfigureAwait(false);
     }
 
-    private async Task AnswerAsync(string word, Func<Report, Task> write, CancellationToken stop)
+    /// <summary>One lease after the other: each renewal puts a new session in the place of the one that is held.</summary>
+    private async Task<SessionEnd> KeepAsync(CancellationToken stop)
+    {
+        while (true)
+        {
+            OpenedSafe held;
+            using var present = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            lock (exchange)
+            {
+                (held, keeping) = (open!, present);
+            }
+
+            SessionEnd? end = null;
+            try
+            {
+                end = await new Lease(held.Server, held.Tunnel, held.Opened, Notice, asked: Remind).KeepAsync(present.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+            {
+                // It was renewed.
+            }
+
+            if (end is null or { Reason: "replaced" })
+            {
+                // The server ends the old session before this side has the new one in hand.
+                await renewing.WaitAsync(stop).ConfigureAwait(false);
+                renewing.Release();
+            }
+
+            lock (exchange)
+            {
+                keeping = null;
+                if (end is not null && held == open)
+                {
+                    return end;
+                }
+            }
+
+            held.Server.Dispose();
+        }
+    }
+
+    /// <summary>A new session of this device, through the tunnel and beside the connection of the old one. Where it is refused, the old one goes on.</summary>
+    private async Task RenewAsync(SessionVisitor visitor, CancellationToken stop)
+    {
+        using var time = CancellationTokenSource.CreateLinkedTokenSource(stop, leaving.Token);
+        await renewing.WaitAsync(time.Token).ConfigureAwait(false);
+        SessionTerm? before = null;
+        try
+        {
+            before = open!.Term;
+            var steps = new Steps(visitor.Tell);
+            var tunnel = DeviceTunnel.Of(open!.Tunnel.Settings, open.Tunnel.How);
+            var fresh = await new SafeOpening(profile, steps, () => visitor.AskPasswordAsync(profile.Name, time.Token)) { Renews = true }
+                .RunAsync(time.Token, _ => Task.FromResult((new Server(profile.Address, profile.Keys), tunnel))).ConfigureAwait(false);
+            lock (exchange)
+            {
+                open = fresh with { Tunnel = open.Tunnel };
+                keeping?.Cancel();
+            }
+
+            await ssh!.GoOnAsync(fresh.Server, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (FaultException) when (open!.Term != before)
+        {
+            // It is renewed; the certificate of before is good for minutes, and is asked for again until then.
+        }
+        finally
+        {
+            renewing.Release();
+        }
+    }
+
+    private async Task AnswerAsync(string word, SessionVisitor visitor, CancellationToken stop)
     {
         switch (word)
         {
             case SessionWords.Info:
-                await write(Info()).ConfigureAwait(false);
+                await visitor.TellAsync(Info()).ConfigureAwait(false);
                 break;
             case SessionWords.Refresh:
                 await ssh!.RefreshAsync(stop).ConfigureAwait(false);
-                await write(new Report(ReportKind.Finished)).ConfigureAwait(false);
+                await visitor.TellAsync(new Report(ReportKind.Finished)).ConfigureAwait(false);
+                break;
+            case SessionWords.Renew:
+                await RenewAsync(visitor, stop).ConfigureAwait(false);
+                await visitor.TellAsync(Info()).ConfigureAwait(false);
+                await visitor.TellAsync(new Report(ReportKind.Finished)).ConfigureAwait(false);
                 break;
             case SessionWords.Wait:
-                await write((await ended.Task.ConfigureAwait(false)).ToReport()).ConfigureAwait(false);
+                await visitor.TellAsync((await ended.Task.ConfigureAwait(false)).ToReport()).ConfigureAwait(false);
                 break;
             case SessionWords.Leave:
-                await LeaveAsync(write, LeaveLimit).ConfigureAwait(false);
+                await LeaveAsync(visitor.TellAsync, LeaveLimit).ConfigureAwait(false);
                 break;
             default:
                 throw new FaultException(FaultCodes.BadRequest, ("what", "an unknown word"));
@@ -125,12 +212,16 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
             ["pid"] = $"{Environment.ProcessId}",
             ["lease_seconds"] = $"{open.Opened.LeaseSeconds}",
             ["tunnel"] = open.Tunnel.Settings.Interface,
+            ["left_seconds"] = open.Term.IsLimited ? $"{open.Term.Left(BootClock.Now).TotalSeconds:0}" : "",
+            ["ends_soon"] = open.Term.EndsSoon(BootClock.Now) ? "yes" : "",
         },
     };
 
     private async Task LeaveAsync(Func<Report, Task> write, TimeSpan limit)
     {
         await leaving.CancelAsync().ConfigureAwait(false);
+        await renewing.WaitAsync(CancellationToken.None).ConfigureAwait(false);    // one that was under way has just been given up
+        renewing.Release();
         string detail = "";
         try
         {
@@ -180,6 +271,15 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         if (notice.Text.Length > 0)
         {
             OriginTerminal.Write(terminal, $"safe: note:  {profile.Name}: {Printable.Line(notice.Text)}\n");
+        }
+    }
+
+    private void Remind()
+    {
+        var (term, now) = (open!.Term, BootClock.Now);
+        if (term.IsWarningDue(now))
+        {
+            OriginTerminal.Write(terminal, $"\nsafe: note:  {TermWords.Ends(profile.Name, term.Left(now), DateTimeOffset.Now)}\n");
         }
     }
 

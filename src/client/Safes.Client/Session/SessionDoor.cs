@@ -36,7 +36,7 @@ internal sealed class SessionDoor : IDisposable
     }
 
     /// <summary>Answers visitors until <paramref name="stop"/>.</summary>
-    internal async Task ServeAsync(Func<string, Func<Report, Task>, CancellationToken, Task> answer, CancellationToken stop)
+    internal async Task ServeAsync(Func<string, SessionVisitor, CancellationToken, Task> answer, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
@@ -61,7 +61,7 @@ internal sealed class SessionDoor : IDisposable
     }
 
     private static async Task ReceiveAsync(
-        Socket visitor, Func<string, Func<Report, Task>, CancellationToken, Task> answer, CancellationToken stop)
+        Socket visitor, Func<string, SessionVisitor, CancellationToken, Task> answer, CancellationToken stop)
     {
         await using var stream = new NetworkStream(visitor, ownsSocket: true);
         try
@@ -71,7 +71,7 @@ internal sealed class SessionDoor : IDisposable
                 return;
             }
 
-            await answer(Encoding.UTF8.GetString(line), report => ReportLines.WriteAsync(stream, report, CancellationToken.None), stop).ConfigureAwait(false);
+            await answer(Encoding.UTF8.GetString(line), new SessionVisitor(visitor, stream), stop).ConfigureAwait(false);
         }
         catch (FaultException e)
         {

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using Safes.Client.Reports;
 using Safes.Contracts;
+using Safes.Secrets;
 
 namespace Safes.Client.Session;
 
@@ -14,6 +15,9 @@ public static class SessionWords
 
     /// <summary>Asks the server for the hosts again and rewrites ssh's snippet.</summary>
     public const string Refresh = "refresh";
+
+    /// <summary>Puts a new session in the place of this one: the password is asked for and comes by the same socket.</summary>
+    public const string Renew = "renew";
 
     /// <summary>Answered when the session ends.</summary>
     public const string Wait = "wait";
@@ -54,6 +58,37 @@ public sealed class SessionLink(string socketPath)
 
             yield return report;
         }
+    }
+
+    /// <summary>Has the session renewed: until it is, or was refused, in which case the one there is goes on.</summary>
+    /// <exception cref="FaultException">no-session, or why not.</exception>
+    public async Task RenewAsync(Action<Report> tell, Func<Task<SecretBuffer>> askPassword, CancellationToken stop)
+    {
+        using var socket = await ConnectAsync(stop).ConfigureAwait(false);
+        await using var stream = new NetworkStream(socket, ownsSocket: false);
+        await stream.WriteAsync(Encoding.UTF8.GetBytes(SessionWords.Renew + "\n"), stop).ConfigureAwait(false);
+        while (await ReportLines.ReadAsync(stream, stop).ConfigureAwait(false) is { } report)
+        {
+            switch (report.Kind)
+            {
+                case ReportKind.Password:
+                    using (var typed = await askPassword().ConfigureAwait(false))
+                    {
+                        SessionVisitor.Send(socket, typed);
+                    }
+
+                    break;
+                case ReportKind.Finished:
+                    return;
+                case ReportKind.Failed:
+                    throw report.ToFault();
+                default:
+                    tell(report);
+                    break;
+            }
+        }
+
+        throw new FaultException(FaultCodes.NoSession);
     }
 
     private async Task<Socket> ConnectAsync(CancellationToken stop)

@@ -9,6 +9,8 @@ namespace Safes.Client.Session;
 /// <summary>The session's way into hosts: a key of its own, a certificate that is renewed while it lives, ssh's files.</summary>
 internal sealed class SshAccess(SafeProfile profile, Server server, Opened opened)
 {
+    private volatile Server server = server;
+
     /// <summary>Certificates are good for five minutes.</summary>
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(2), Retry = TimeSpan.FromSeconds(10);
 
@@ -43,6 +45,13 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
                 pause = Retry;
             }
         }
+    }
+
+    /// <summary>Goes on with another session of this device: the same key, and at once a certificate of that session.</summary>
+    internal Task GoOnAsync(Server with, CancellationToken stop)
+    {
+        server = with;
+        return CertifyAsync(stop);
     }
 
     /// <summary>Asks for the hosts and rewrites the snippet.</summary>

@@ -48,5 +48,6 @@ internal static class Messages
         Note = status.Note,
         Image = status.Image,
         Load = status.Load,
+        SuspendedUnix = status.SuspendedUnix,
     };
 }

@@ -36,6 +36,9 @@ internal sealed record HostDefinition
     /// <summary>When it last booted, seconds since 1970; suspended time counts.</summary>
     public required long BootedUnix { get; init; }
 
+    /// <summary>When the memory that it goes on from was saved, seconds since 1970; 0: it has booted since.</summary>
+    public long SuspendedUnix { get; init; }
+
     /// <summary>When its host key was last signed, seconds since 1970; 0: never, it has not been told who it is.</summary>
     public long SignedUnix { get; init; }
 

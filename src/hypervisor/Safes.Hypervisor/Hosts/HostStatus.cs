@@ -18,7 +18,11 @@ public enum HostState
 
 /// <summary>What members see of a host.</summary>
 public sealed record HostStatus(
-    string Name, HostState State, int Cpus, long MemoryBytes, long DiskBytes, IPAddress Address, TimeSpan Uptime, string Note, string Image, double Load);
+    string Name, HostState State, int Cpus, long MemoryBytes, long DiskBytes, IPAddress Address, TimeSpan Uptime, string Note, string Image, double Load)
+{
+    /// <summary>When it was suspended before it went on to where it is now, seconds since 1970; 0: it has booted since.</summary>
+    public long SuspendedUnix { get; init; }
+}
 
 /// <summary>A line of progress; <see cref="Done"/> false: begun.</summary>
 public sealed record HostStep(string Host, string Name, bool Done, string Detail = "", TimeSpan Took = default, string WaitsFor = "");

@@ -66,6 +66,7 @@ internal sealed partial class VirtualHost
         }
 
         stop.ThrowIfCancellationRequested();
+        Define(Definition);
         await RenewIfOldAsync().ConfigureAwait(false);
     }
 

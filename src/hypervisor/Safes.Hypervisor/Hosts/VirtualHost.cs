@@ -35,7 +35,7 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
     public HostStatus Status() => new(
         Definition.Name, State, Definition.Cpus, Definition.MemoryBytes, Definition.DiskBytes, options.Ports.Address(Definition.Number),
         machine is null ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Max(0, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.BootedUnix)),
-        Note, Definition.Image, 0);
+        Note, Definition.Image, 0) { SuspendedUnix = Definition.SuspendedUnix };
 
     /// <summary>What its files say while nothing runs.</summary>
     public void Look()
@@ -43,7 +43,11 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
         bool saved = false;
         try
         {
-            saved = StateRecord.Find(Places) is not null;
+            if (StateRecord.Find(Places) is { } record)
+            {
+                saved = true;
+                Definition = Definition with { SuspendedUnix = record.SavedUnix };
+            }
         }
         catch (StateMismatchException)
         {
@@ -106,8 +110,10 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
             Become(HostState.Starting, "");
             using (steps.Begin("resume"))
             {
+                long saved = StateRecord.Find(Places)?.SavedUnix ?? 0;
                 Attach(await VirtualMachine.LoadAsync(Start()).ConfigureAwait(false));
                 await machine!.ContinueAsync().ConfigureAwait(false);
+                Definition = Definition with { SuspendedUnix = saved };     // written when it has settled: nobody waits for that
             }
         }
 
@@ -145,7 +151,7 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
         {
             await Background.Run(() => HostFiles.ClearRam(Hardware, Places)).ConfigureAwait(false);
             Attach(await VirtualMachine.StartAsync(Start()).ConfigureAwait(false));
-            Define(Definition with { Running = true, BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds() });
+            Define(Definition with { Running = true, BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), SuspendedUnix = 0 });
             await machine!.AgentAsync(options.Limits.Boot).ConfigureAwait(false);
         }
 
