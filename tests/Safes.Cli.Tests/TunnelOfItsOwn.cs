@@ -91,6 +91,14 @@ public sealed class TunnelOfItsOwn : IAsyncLifetime
         Assert.Equal(0, (await safe.RunAsync(["leave"])).Exit);
         Assert.Equal(routes, await Tool.RunAsync("ip", ["route"], network: Pin(here)));
         Assert.DoesNotContain("sf", await Tool.RunAsync("ip", ["-o", "link"], network: Pin(here)), StringComparison.Ordinal);
+
+        // Without session and tunnel it can still be told whether the gateway is there: a real WireGuard takes the probe's handshake.
+        var status = await safe.RunAsync(["status"]);
+        Assert.Contains("its gateway answers now: the server is there", status.Output, StringComparison.Ordinal);
+        Assert.Contains("last seen just now", status.Output, StringComparison.Ordinal);
+        await Tool.RunAsync("ip", ["link", "delete", Gateway], network: Pin(there));
+        Assert.Contains("no answer from 192.0.2.1:51820 now", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("sf", await Tool.RunAsync("ip", ["-o", "link"], network: Pin(here)), StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 120_000)]

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Safes.Client.Connection;
+using Safes.Client.Enrolment;
 using Safes.Client.Opening;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
@@ -18,7 +19,7 @@ internal static class StatusCommand
         using var held = await HeldSafe.FindAsync(profile, run.Stop).ConfigureAwait(false);
         if (held is null)
         {
-            NotHeld(run, profile);
+            await NotHeldAsync(run, profile).ConfigureAwait(false);
             return;
         }
 
@@ -64,9 +65,14 @@ internal static class StatusCommand
         });
     });
 
-    private static void NotHeld(Invocation run, SafeProfile profile)
+    /// <summary>What was seen last is said to be old; what can be known without a session is asked now.</summary>
+    private static async Task NotHeldAsync(Invocation run, SafeProfile profile)
     {
-        run.Screen.Say($"{profile.Name}    not held open by this device; last seen {At(profile.Known.SeenUnix)}     safe open {profile.Name}");
+        var (now, seen) = (DateTimeOffset.UtcNow, profile.Known.SeenUnix);
+        run.Screen.Say($"{profile.Name}    not held open by this device     safe open {profile.Name}");
+        run.Screen.Say($"  last seen {Ago(seen, now)}, at {At(seen)}: {Membership.Words(profile.Roster)}; its hosts are shown to who holds it open");
+        var outlook = await Outlook.LookAsync(profile, run.Stop).ConfigureAwait(false);
+        run.Screen.Say($"  {Words(profile, outlook)}");
         var end = HeldSafe.LastEnd(profile);
         if (end is not null)
         {
@@ -74,7 +80,14 @@ internal static class StatusCommand
             run.Screen.Say($"  {EndWords.Kept}");
         }
 
-        var result = new JsonObject { ["safe"] = profile.Name, ["held"] = false, ["seen_unix"] = profile.Known.SeenUnix };
+        var result = new JsonObject { ["safe"] = profile.Name, ["held"] = false, ["seen_unix"] = seen, ["seen_seconds_ago"] = now.ToUnixTimeSeconds() - seen };
+        result["now"] = new JsonObject
+        {
+            ["answers"] = outlook.Answered,
+            ["asked"] = outlook.Server is null ? "gateway" : "server",
+            ["state"] = outlook.State is Contracts.V1.State.Unknown ? null : State(outlook.State),
+            ["why"] = outlook.Why,
+        };
         if (end is not null)
         {
             result["ended"] = new JsonObject { ["reason"] = end.Reason, ["detail"] = end.Detail, ["at"] = end.At.ToString("O", CultureInfo.InvariantCulture) };
@@ -82,6 +95,17 @@ internal static class StatusCommand
 
         run.Screen.Result(result);
     }
+
+    private static string Words(SafeProfile profile, Outlook outlook) => outlook switch
+    {
+        { Server: true } => $"its server answers now: {State(outlook.State)}",
+        { Server: false } => $"the tunnel is up, but its server does not answer: {Printable.Line(outlook.Why)}",
+        { Gateway: true } => "its gateway answers now: the server is there; whether it is open, only the server tells",
+        { Why.Length: > 0 } => $"{profile.Address.Endpoint} cannot be asked: {outlook.Why}",
+        _ => $"no answer from {profile.Address.Endpoint} now: UDP may be blocked here, the server down, or this device not approved there",
+    };
+
+    private static string Ago(long unix, DateTimeOffset now) => now.ToUnixTimeSeconds() - unix < 120 ? "just now" : $"{Ages.Since(unix, now)} ago";
 
     private static string State(State state) => state.ToString().ToLowerInvariant();
 

@@ -35,6 +35,9 @@ public sealed class DeviceTunnel
     /// <summary>A tunnel that somebody else keeps.</summary>
     public static DeviceTunnel Of(TunnelSettings settings, string how) => new(settings, ours: false, how);
 
+    /// <summary>Whether one is up, whoever made it.</summary>
+    public static bool IsUp(TunnelSettings settings) => HasAddress(settings) is not null;
+
     /// <summary>Uses the tunnel that is up, or makes one; then waits for the gateway to answer.</summary>
     /// <param name="writeConfiguration">Writes a wg-quick configuration and returns its path, for people without the rights.</param>
     public static async Task<DeviceTunnel> EnsureAsync(
