@@ -66,6 +66,12 @@ public sealed class ADay : IAsyncLifetime
         await DoAsync(["host", "add", "build"]);
         await DoAsync(["status"]);
         await DoAsync(["host", "list"]);
+        await DoAsync(["host", "restart", "build"]);
+        await DoAsync(["host", "stop", "build"]);
+        await DoAsync(["host", "restart", "build"]);
+        await DoAsync(["host", "restart", "web"]);
+        await DoAsync(["host", "log", "build"]);
+        Assert.Contains("✓ ledger           its server answers: open\n", (await safe.RunAsync(["doctor"])).Output, StringComparison.Ordinal);
         await DoAsync(["member", "list"]);
         string snippet = await File.ReadAllTextAsync(safe.At(".config/safes/ledger/ssh_config"), TestContext.Current.CancellationToken);
         Assert.Contains("Host build.ledger\n    HostName 10.77.17.10\n", snippet, StringComparison.Ordinal);

@@ -9,7 +9,7 @@ internal static class Common
 
     public static Option<bool> Verbose { get; } = new("--verbose") { Description = "More about each step", Recursive = true };
 
-    public static Option<string?> Safe { get; } = new("--safe") { Description = "Which safe, if this device belongs to several", HelpName = "NAME", Recursive = true };
+    public static Option<string?> Safe { get; } = new("--safe") { Description = "Which safe, if this device belongs to several", HelpName = "NAME", Recursive = true, CompletionSources = { Known.Safes } };
 
     public static Option<int?> PasswordDescriptor { get; } = new("--password-fd")
     {

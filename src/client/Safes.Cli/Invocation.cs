@@ -35,6 +35,9 @@ internal sealed class Invocation : IDisposable
 
     public Profiles Profiles { get; } = new(Places.FromEnvironment());
 
+    /// <summary>The exit status of a command that did its work and found something.</summary>
+    public int Exit { get; set; }
+
     /// <summary>The safe that is spoken of, for the words of a fault.</summary>
     public string? SafeName { get; set; }
 
@@ -76,7 +79,7 @@ internal sealed class Invocation : IDisposable
         try
         {
             await act(run).ConfigureAwait(false);
-            return run.Interruption.Exit;
+            return run.Interruption.Exit != 0 ? run.Interruption.Exit : run.Exit;
         }
         catch (Exception) when (run.Interruption.Exit != 0)
         {

@@ -13,6 +13,9 @@ public static class PasswordKey
 {
     public const int Size = 32;
 
+    /// <summary>Bytes that a hash could take now; <see cref="long.MaxValue"/> where the system does not say.</summary>
+    public static long FreeMemory => MemoryRoom.OfThisMachine.Free;
+
     /// <param name="passwordUtf8">The password as typed, exactly as long as the buffer.</param>
     /// <exception cref="PasswordException">It cannot be used as a password on any device.</exception>
     /// <exception cref="NotEnoughMemoryException">Nothing was hashed.</exception>

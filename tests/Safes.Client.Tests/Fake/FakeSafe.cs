@@ -212,6 +212,15 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
         await stream.WriteAsync(new Progress { Step = new Step { Name = "image", Done = true }, Host = host });
     }
 
+    public override Task StopHost(HostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
+        ChangeAsync(request.Name, h => h.State == "running" ? "stopped" : throw Fault(FaultCodes.HostStopped, ("host", h.Name)), stream);
+
+    public override Task StartHost(StartHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
+        ChangeAsync(request.Name, h => h.State != "running" ? "running" : throw Fault(FaultCodes.HostRunning, ("host", h.Name)), stream);
+
+    public override async Task ReadConsole(ConsoleRequest request, IServerStreamWriter<ConsoleChunk> stream, ServerCallContext context) =>
+        await stream.WriteAsync(new ConsoleChunk { Data = ByteString.CopyFromUtf8($"{request.Name} login: \u001b[2J\n") });
+
     public override Task<ChangeRosterReply> ChangeRoster(ChangeRosterRequest request, ServerCallContext context)
     {
         var device = Me(context)!;
@@ -225,6 +234,13 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
         Roster = Roster.Extend([request.Entry.Memory]);
         Assert.True(Roster.Head.Span.SequenceEqual(request.Head.Span));
         return Task.FromResult(new ChangeRosterReply { Generation = 2, Head = Bytes(Roster.Head), DeviceAddress = "10.77.16.3" });
+    }
+
+    private async Task ChangeAsync(string name, Func<Host, string> change, IServerStreamWriter<Progress> stream)
+    {
+        var host = Hosts.FirstOrDefault(h => h.Name == name) ?? throw Fault(FaultCodes.HostUnknown, ("host", name));
+        host.State = change(host);
+        await stream.WriteAsync(new Progress { Host = host });
     }
 
     private static RpcException Fault(FaultCode code, params (string Key, string Value)[] details)

@@ -5,6 +5,7 @@ using Grpc.Core;
 using Safes.Client.Connection;
 using Safes.Client.Reports;
 using Safes.Client.Session;
+using Safes.Contracts;
 using Safes.Contracts.V1;
 using SafeCalls = Safes.Contracts.V1.Safe.SafeClient;
 
@@ -15,12 +16,12 @@ internal static class HostCommand
     private static readonly TimeSpan AddLimit = TimeSpan.FromMinutes(15), StartLimit = TimeSpan.FromMinutes(10), StopLimit = TimeSpan.FromMinutes(3),
         ConsoleLimit = TimeSpan.FromHours(24);
 
-    public static Command Create() => new Command("host", "Add, list, start, stop and remove virtual hosts.")
+    public static Command Create() => new Command("host", "Add, list, start, stop, restart and remove virtual hosts.")
     {
-        Add(), List(), Start(), Stop(), Remove(), Console(),
+        Add(), List(), Start(), Stop(), Restart(), Remove(), Console(),
     }.With("safe host add build");
 
-    private static Argument<string> Name() => new("NAME") { Description = "The host" };
+    private static Argument<string> Name() => new("NAME") { Description = "The host", CompletionSources = { Known.Hosts } };
 
     private static Command Add()
     {
@@ -80,6 +81,26 @@ internal static class HostCommand
         });
     }
 
+    private static Command Restart()
+    {
+        var name = Name();
+        return new Command("restart", "Shut a host down and boot it afresh; one that does not run is booted.") { name }.With("safe host restart build").Does(async run =>
+        {
+            var request = new HostRequest { Name = run.Get(name)! };
+            try
+            {
+                await ProgressAsync(run, request.Name, (c, o) => c.StopHost(request, o), StopLimit, last: false).ConfigureAwait(false);
+            }
+            catch (FaultException e) when (e.Code == FaultCodes.HostStopped)
+            {
+                // Then there is nothing to stop; a memory image it may have is given up, as it would have been.
+            }
+
+            var start = new StartHostRequest { Name = request.Name, Cold = true };
+            await ProgressAsync(run, request.Name, (c, o) => c.StartHost(start, o), StartLimit).ConfigureAwait(false);
+        });
+    }
+
     private static Command Remove()
     {
         var name = Name();
@@ -89,7 +110,7 @@ internal static class HostCommand
             var request = new HostRequest { Name = run.Get(name)! };
             if (!run.Get(yes) && !await Terminal.Confirmation.AskAsync(run, $"Remove '{request.Name}' with its disk? [y/N] ").ConfigureAwait(false))
             {
-                throw new Contracts.FaultException(Contracts.FaultCodes.NotConfirmed, ("what", "it was not confirmed"), ("hint", "--yes"));
+                throw new FaultException(FaultCodes.NotConfirmed, ("what", "it was not confirmed"), ("hint", "--yes"));
             }
 
             await ProgressAsync(run, request.Name, (c, o) => c.RemoveHost(request, o), StopLimit, gone: true).ConfigureAwait(false);
@@ -101,7 +122,7 @@ internal static class HostCommand
         var name = Name();
         var follow = new Option<bool>("--follow") { Description = "Go on as more comes" };
         var last = new Option<uint>("--last") { Description = "How many bytes from the end", HelpName = "N", DefaultValueFactory = _ => 16384 };
-        return new Command("console", "Show what a host printed on its console.") { name, follow, last }.With("safe host console desk --follow").Does(async run =>
+        return new Command("console", "Show what a host printed on its console.") { Arguments = { name }, Options = { follow, last }, Aliases = { "log" } }.With("safe host console desk --follow").Does(async run =>
         {
             using var profile = run.OpenProfile();
             using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
@@ -118,7 +139,7 @@ internal static class HostCommand
     }
 
     private static async Task ProgressAsync(
-        Invocation run, string name, Func<SafeCalls, CallOptions, AsyncServerStreamingCall<Progress>> call, TimeSpan limit, bool gone = false)
+        Invocation run, string name, Func<SafeCalls, CallOptions, AsyncServerStreamingCall<Progress>> call, TimeSpan limit, bool gone = false, bool last = true)
     {
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
@@ -139,6 +160,11 @@ internal static class HostCommand
         {
             Milliseconds = (long)(Linux.BootClock.Now - begun).TotalMilliseconds,
         });
+        if (!last)
+        {
+            return;
+        }
+
         await held.RefreshAsync(run.Stop).ConfigureAwait(false);
         run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["host"] = host is null ? name : HostLines.Json([host])[0]!.DeepClone() });
     }

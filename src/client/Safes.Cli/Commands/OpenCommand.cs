@@ -10,7 +10,7 @@ internal static class OpenCommand
 {
     public static Command Create()
     {
-        var name = new Argument<string?>("NAME") { Description = "Which safe", Arity = ArgumentArity.ZeroOrOne };
+        var name = new Argument<string?>("NAME") { Description = "Which safe", Arity = ArgumentArity.ZeroOrOne, CompletionSources = { Known.Safes } };
         var wait = new Option<bool>("--wait") { Description = "Stay until the session ends; its cause is the exit status" };
         var renew = new Option<bool>("--renew") { Description = "Of one that is held open: give the password again now, so that its longest time begins anew" };
         return new Command("open", "Open a safe and hold it open; in the last hour of its session, renew that.")

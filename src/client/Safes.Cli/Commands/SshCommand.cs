@@ -12,7 +12,7 @@ internal static class SshCommand
 {
     public static Command Create()
     {
-        var host = new Argument<string>("HOST") { Description = "The host" };
+        var host = new Argument<string>("HOST") { Description = "The host", CompletionSources = { Known.Hosts } };
         var rest = new Argument<string[]>("ARGS") { Description = "For ssh, after --", Arity = ArgumentArity.ZeroOrMore };
         return new Command("ssh", "Log in to a host, as plain `ssh HOST.SAFE` does.") { host, rest }.With("safe ssh desk", "safe ssh desk -- make -C src").Does(async run =>
         {

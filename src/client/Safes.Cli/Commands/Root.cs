@@ -1,0 +1,35 @@
+using System.CommandLine;
+
+namespace Safes.Cli.Commands;
+
+/// <summary>All commands of `safe`.</summary>
+internal static class Root
+{
+    public static RootCommand Create()
+    {
+        var root = new RootCommand("Work in a safe: one team's protected workspace on a server of its own.")
+        {
+            IdCommand.Create(),
+            JoinCommand.Create(),
+            OpenCommand.Create(),
+            StatusCommand.Create(),
+            LeaveCommand.Create(),
+            HostCommand.Create(),
+            MemberCommand.Create(),
+            SshCommand.Create(),
+            SshConfigCommand.Create(),
+            VpnCommand.Create(),
+            DoctorCommand.Create(),
+            CompletionCommand.Create(),
+            SessionCommand.Create(),
+            ManualCommand.Create(),
+            SelfTestCommand.Create(),
+        }.With("safe id --name anna", "safe join ledger.safeaddress", "safe open", "ssh desk.ledger", "safe leave");
+        root.Options.Add(Common.Json);
+        root.Options.Add(Common.Verbose);
+        root.Options.Add(Common.Safe);
+        root.Options.Add(Common.PasswordDescriptor);
+        Examples.ShowIn(root);
+        return root;
+    }
+}
