@@ -78,6 +78,10 @@ public sealed class GuestAgentTests : IDisposable
     [InlineData("{\"error\": 3}")]
     [InlineData("{\"error\": {\"desc\": []}}")]
     [InlineData("nothing")]
+    [InlineData("{\"\\ud800\": 1}")]
+    [InlineData("{\"return\": {\"\\ud800xx\": 1}}")]
+    [InlineData("{\"error\": {\"desc\": \"\\ud800\"}}")]
+    [InlineData("{\"error\": {\"desc\": \"\u00ff\"}}")]
     public async Task Nonsense_is_refused_as_such(string answer)
     {
         var asked = agent.RunAsync("true", Ample);

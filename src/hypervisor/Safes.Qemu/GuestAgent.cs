@@ -62,15 +62,15 @@ public sealed class GuestAgent : IDisposable
             ["arg"] = new JsonArray("-c", script),
             ["capture-output"] = true,
         };
-        long pid = Number(await CallAsync("guest-exec", arguments, Left()).ConfigureAwait(false), "pid");
+        var started = await CallAsync("guest-exec", arguments, Left()).ConfigureAwait(false);
+        long pid = Sense("guest-exec", () => Number(started, "pid"));
         // The agent does not tell when a program ends; it has to be asked.
         for (int pause = 5; ; pause = Math.Min(pause * 2, 50))
         {
             var status = await CallAsync("guest-exec-status", new JsonObject { ["pid"] = pid }, Left()).ConfigureAwait(false);
-            if (status.ValueKind is JsonValueKind.Object && status.TryGetProperty("exited", out var exited) && exited.ValueKind is JsonValueKind.True)
+            if (Sense("guest-exec-status", () => Output(status)) is { } output)
             {
-                int exit = status.TryGetProperty("exitcode", out var code) && code.ValueKind is JsonValueKind.Number && code.TryGetInt32(out int c) ? c : -1;
-                return new AgentOutput(exit, Text(status, "out-data"), Text(status, "err-data"));
+                return output;
             }
 
             await Task.Delay(pause).ConfigureAwait(false);
@@ -119,6 +119,31 @@ public sealed class GuestAgent : IDisposable
 
     private static long UnixNanoseconds() => (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
 
+    /// <summary>Null while the program runs.</summary>
+    private static AgentOutput? Output(JsonElement status)
+    {
+        if (status.ValueKind is not JsonValueKind.Object || !status.TryGetProperty("exited", out var exited) || exited.ValueKind is not JsonValueKind.True)
+        {
+            return null;
+        }
+
+        int exit = status.TryGetProperty("exitcode", out var code) && code.ValueKind is JsonValueKind.Number && code.TryGetInt32(out int c) ? c : -1;
+        return new AgentOutput(exit, Text(status, "out-data"), Text(status, "err-data"));
+    }
+
+    /// <summary>Reads from an answer, whose names and texts need not be Unicode.</summary>
+    private static T Sense<T>(string command, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidOperationException)
+        {
+            throw Nonsense(command);
+        }
+    }
+
     private static long Number(JsonElement from, string name) =>
         from.ValueKind is JsonValueKind.Object && from.TryGetProperty(name, out var value) &&
         value.ValueKind is JsonValueKind.Number && value.TryGetInt64(out long n) ? n : throw Nonsense(name);
@@ -160,8 +185,9 @@ public sealed class GuestAgent : IDisposable
         {
             throw new QmpException(step, QmpException.Gone, "QEMU has gone");
         }
-        catch (Exception e) when (e is JsonException or InvalidDataException)
+        catch (Exception e) when (e is JsonException or InvalidDataException or InvalidOperationException)
         {
+            // The last: text that is no Unicode, which JSON's reader only notices when it is looked at.
             inStep = false;
             throw Nonsense(step);
         }
@@ -197,7 +223,7 @@ public sealed class GuestAgent : IDisposable
             return document.RootElement.ValueKind is JsonValueKind.Object && document.RootElement.TryGetProperty("return", out var id) &&
                 id.ValueKind is JsonValueKind.Number && id.TryGetInt32(out int n) && n == number;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return false;
         }

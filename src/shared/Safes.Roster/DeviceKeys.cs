@@ -12,7 +12,7 @@ namespace Safes.Roster;
 /// </summary>
 public sealed class DeviceKeys : IDisposable
 {
-    private const int FixedSize = 8 + 2 + 16 + 16 + 4 + 4 + (5 * 32) + 1 + 32 + 1 + 1, ChecksumSize = 16;
+    private const int HasSeed = 8 + 2 + 16 + 16 + 4 + 4 + (5 * 32), FixedSize = HasSeed + 1 + 32 + 1 + 1, ChecksumSize = 16;
 
     private DeviceKeys(
         MemberId member, string memberName, DeviceId device, string deviceName, Argon2Parameters cost, DeviceSecret secret,
@@ -148,10 +148,12 @@ public sealed class DeviceKeys : IDisposable
         var member = MemberId.Read(Take(ref from, 16));
         var device = DeviceId.Read(Take(ref from, 16));
         int memory = BinaryPrimitives.ReadInt32BigEndian(Take(ref from, 4)), passes = BinaryPrimitives.ReadInt32BigEndian(Take(ref from, 4));
+        byte has = all[HasSeed];
         string memberName = Encoding.UTF8.GetString(all.Slice(FixedSize, memberLength));
         string deviceName = Encoding.UTF8.GetString(all.Slice(FixedSize + memberLength, deviceLength));
         if (!Names.IsValid(memberName) || !Names.IsValid(deviceName) || memory is < Argon2Parameters.FloorMemoryKiB or > Argon2Parameters.MostMemoryKiB
-            || passes is < Argon2Parameters.FloorPasses or > Argon2Parameters.MostPasses)
+            || passes is < Argon2Parameters.FloorPasses or > Argon2Parameters.MostPasses
+            || has > 1 || (has == 0 && all[(HasSeed + 1)..(HasSeed + 33)].ContainsAnyExcept((byte)0)))
         {
             throw new MalformedException(Flaw.Damaged, "device keys");
         }
@@ -159,7 +161,8 @@ public sealed class DeviceKeys : IDisposable
         var secret = Copy(ref from);
         byte[] salt = Take(ref from, 32).ToArray();
         var (signing, tls, wireGuard) = (Copy(ref from), Copy(ref from), Copy(ref from));
-        bool hasSeed = Take(ref from, 1)[0] == 1;
+        bool hasSeed = has == 1;
+        Take(ref from, 1);
         return new DeviceKeys(
             member, memberName, device, deviceName, new Argon2Parameters(memory, passes), new DeviceSecret(secret, salt), signing, tls, wireGuard,
             hasSeed ? Copy(ref from) : null);

@@ -185,7 +185,7 @@ internal sealed class HeaderStore(IFileOperations files, string directory)
         var (target, other) = intent.Slot == "a" ? (a, b) : (b, a);
         return target?.Header is not null && intent.Names(target.Header.Bytes) ? target
             : other?.Header is not null && other.Header.Generation == intent.Generation - 1 ? other
-            : intent.Generation == 1 ? null
+            : intent.Generation == 1 && target is null && other is null ? null
             : throw Damaged("neither the old nor the new header opens");
     }
 

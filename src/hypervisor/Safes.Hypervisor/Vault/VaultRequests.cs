@@ -157,7 +157,7 @@ public sealed partial class Vault
             uint epoch = newSecret is null ? store.Epoch : store.Epoch + 1;
             var boxes = next.Devices.Select(d => table.Find(d.Id) is { } old && newSecret is null
                 ? old
-                : new DeviceBoxes(d.Id, table.Find(d.Id)?.PasswordBox, VolumeKeyBox.Seal(d.KemKey, vmk, roster.Safe, d.Id, epoch)));
+                : new DeviceBoxes(d.Id, table.Find(d.Id)?.PasswordBox, SealTo(d, vmk, roster.Safe, epoch)));
             var change = Change(Next(table, next, [.. boxes]), next, vmk, newSecret);
             foreach (var gone in roster.Devices.Where(d => next.FindDevice(d.Id) is null))
             {
@@ -253,6 +253,19 @@ public sealed partial class Vault
         var vmk = VolumeKeyBox.Open(seed, boxes.VolumeKeyBox, safe, self.Id, store.Epoch) ?? throw Damaged("the volume key's box does not open");
         RequireWhole(vmk);
         return vmk;
+    }
+
+    /// <summary>An id is signed by its own device alone: what it says is its X-Wing key need not be one.</summary>
+    private static byte[] SealTo(Device device, SecretBuffer vmk, SafeId safe, uint epoch)
+    {
+        try
+        {
+            return VolumeKeyBox.Seal(device.KemKey, vmk, safe, device.Id, epoch);
+        }
+        catch (MalformedException e)
+        {
+            throw BadRequest($"{device.Name}: {e.What}");
+        }
     }
 
     private void RequireWhole(SecretBuffer vmk)
