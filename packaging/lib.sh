@@ -59,8 +59,12 @@ step() {
         local took=$((SECONDS - start))
         if ((took > 0)); then printf '  ✓ %-28s %3d s\n' "$name" "$took"; else printf '  ✓ %s\n' "$name"; fi
     else
-        printf '  ✗ %s (exit status %d); the end of %s:\n' "$name" "$status" "$log"
-        tail -n 40 "$log" | sed 's/^/      /'
+        if [ -s "$log" ]; then
+            printf '  ✗ %s (exit status %d); the end of %s:\n' "$name" "$status" "$log"
+            tail -n 40 "$log" | sed 's/^/      /'
+        else
+            printf '  ✗ %s (exit status %d), without a word; it was: %s\n' "$name" "$status" "$*"
+        fi
         return "$status"
     fi
 }
@@ -95,9 +99,11 @@ need_packages() {
 
 has_sdk() { "$1" --list-sdks 2>/dev/null | grep -q '^10\.'; }
 
+NO_SDK="fetch it elsewhere (dotnet.microsoft.com/download/dotnet/10.0, SDK, Linux x64), then: mkdir -p $ROOT/.dotnet && tar -xzf dotnet-sdk-10.0.*.tar.gz -C $ROOT/.dotnet"
+
 # need_dotnet: DOTNET becomes a dotnet with a .NET 10 SDK: on PATH, in ./.dotnet, or fetched there.
 need_dotnet() {
-    local script=$ROOT/.cache/dotnet-install.sh
+    local script=$ROOT/.cache/dotnet-install.sh why
     if has_sdk dotnet 2>/dev/null; then
         DOTNET=dotnet
     elif has_sdk "$ROOT/.dotnet/dotnet" 2>/dev/null; then
@@ -106,11 +112,10 @@ need_dotnet() {
         say "The .NET 10 SDK is not in Debian; fetching it with Microsoft's install script into .dotnet (about 220 MB)"
         mkdir -p "$ROOT/.cache"
         if ! command -v curl >/dev/null; then need_packages curl ca-certificates; fi
-        if ! curl -fsSL --max-time 60 -o "$script" https://dot.net/v1/dotnet-install.sh 2>/dev/null ||
-            ! step '.NET 10 SDK' bash "$script" --channel 10.0 --install-dir "$ROOT/.dotnet"; then
-            die 'needs the .NET 10 SDK (not in Debian), and it could not be fetched' \
-                "put an SDK 10.0 on PATH or into $ROOT/.dotnet; see README, Building"
-        fi
+        why=$(curl -fsSL --max-time 60 -o "$script" https://dot.net/v1/dotnet-install.sh 2>&1) ||
+            die "the .NET 10 SDK could not be fetched: ${why:-dot.net does not answer}" "$NO_SDK"
+        step '.NET 10 SDK' bash "$script" --channel 10.0 --install-dir "$ROOT/.dotnet" ||
+            die 'the .NET 10 SDK could not be fetched' "$NO_SDK"
         DOTNET=$ROOT/.dotnet/dotnet
     fi
     if [ "$DOTNET" != dotnet ]; then export DOTNET_ROOT=$ROOT/.dotnet PATH=$ROOT/.dotnet:$PATH; fi
