@@ -55,13 +55,15 @@ public sealed record Tools
     [JsonIgnore]
     public IReadOnlyDictionary<string, string> Environment => ChildStart.DefaultEnvironment.Concat(QemuEnvironment).ToDictionary(e => e.Key, e => e.Value);
 
+    /// <summary>The directory that is meant: the one given, else the variable's, else the default.</summary>
+    public static string DirectoryOf(string? given) => given ?? System.Environment.GetEnvironmentVariable(Variable) ?? DefaultDirectory;
+
     /// <summary>Reads tools.json and asks QEMU for its version.</summary>
     /// <exception cref="FileNotFoundException">packaging/tools has not been run.</exception>
     /// <exception cref="ToolException">QEMU does not start.</exception>
     public static async Task<Tools> LoadAsync(string? directory = null)
     {
-        directory ??= System.Environment.GetEnvironmentVariable(Variable) ?? DefaultDirectory;
-        string file = Path.Combine(directory, "tools.json");
+        string file = Path.Combine(DirectoryOf(directory), "tools.json");
         var tools = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file).ConfigureAwait(false), QemuJson.Default.Tools)
             ?? throw new InvalidDataException($"{file} is empty");
         var said = await Tool.TryAsync(tools.Qemu, ["--version"], environment: tools.Environment).ConfigureAwait(false);

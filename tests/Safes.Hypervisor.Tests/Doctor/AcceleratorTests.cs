@@ -23,6 +23,12 @@ public sealed class AcceleratorTests : IDisposable
     }
 
     [Theory]
+    [InlineData("qemu-system-x86_64: error: failed to set MSR 0x10a to 0x0:", "failed to set MSR 0x10a to 0x0")]
+    [InlineData("/opt/qemu-system-x86_64: Could not access KVM kernel module: No such file or directory", "Could not access KVM kernel module: No such file or directory")]
+    [InlineData("the guest said nothing", "the guest said nothing")]
+    public void What_QEMU_complains_of_is_told_without_its_own_name(string said, string told) => Assert.Equal(told, AcceleratorProbe.WithoutPrefix(said));
+
+    [Theory]
     [InlineData("case \"$*\" in *accel=kvm*) echo the probe is up ;; esac", "kvm")]
     [InlineData("echo nothing of that", "tcg")]
     [InlineData("kill -ABRT $$", "tcg")]

@@ -72,9 +72,31 @@ public sealed class Looking : IDisposable
     [Fact]
     public void Without_tools_it_says_what_makes_them()
     {
-        var finding = WireGuard.Look(other.Look());
+        var finding = ToolsDirectory.Look(other.Look());
         Assert.Equal(Grade.Must, finding.Grade);
-        Assert.Contains("packaging/tools", finding.Do, StringComparison.Ordinal);
+        Assert.Contains("none here", finding.What, StringComparison.Ordinal);
+        Assert.Contains("packaging/install server", finding.Do, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_tried_without_tools_counts_once()
+    {
+        var findings = new List<Finding>();
+        foreach (var examination in Examination.All.Where(e => e.Name is "tools" or "accelerator" or "QEMU" or "virtiofsd" or "WireGuard"))
+        {
+            findings.Add(await examination.RunAsync(other.Look(), TestContext.Current.CancellationToken));
+        }
+
+        Assert.Equal(5, findings.Count);
+        Assert.Equal("tools", Assert.Single(findings, f => f.Grade == Grade.Must).Name);
+    }
+
+    [Fact]
+    public async Task A_directory_without_tools_is_named()
+    {
+        var server = await Server.ExamineThisAsync("/nonexistent/tools");
+        Assert.Null(server.Tools);
+        Assert.Equal("no tools.json in /nonexistent/tools", server.ToolsProblem);
     }
 
     [Theory]

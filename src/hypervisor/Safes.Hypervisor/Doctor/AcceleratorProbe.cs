@@ -1,4 +1,5 @@
 using System.IO.Pipes;
+using System.Text.RegularExpressions;
 using Safes.Linux;
 using Safes.Qemu;
 
@@ -10,7 +11,7 @@ namespace Safes.Hypervisor.Doctor;
 /// </summary>
 /// <param name="Accelerator">"kvm" or "tcg"; null when neither runs a guest.</param>
 /// <param name="Took">From QEMU's start to the guest's words.</param>
-public sealed record AcceleratorProbe(string? Accelerator, TimeSpan Took, string KvmProblem, string Problem)
+public sealed partial record AcceleratorProbe(string? Accelerator, TimeSpan Took, string KvmProblem, string Problem)
 {
     private const string Words = "the probe is up";
 
@@ -56,6 +57,12 @@ public sealed record AcceleratorProbe(string? Accelerator, TimeSpan Took, string
         return archive.ToArray();
     }
 
+    /// <summary>What QEMU complains of, without its own name before it and the colon that a second line would have followed.</summary>
+    internal static string WithoutPrefix(string complaint) => Prefix().Replace(complaint.Trim(), "").TrimEnd(':', ' ');
+
+    [GeneratedRegex(@"^\S*qemu-system-\w+: (error: )?")]
+    private static partial Regex Prefix();
+
     private static async Task<(TimeSpan? Took, string Problem)> BootAsync(
         Tools tools, string initrd, string accelerator, string cpu, TimeSpan limit, CancellationToken stop)
     {
@@ -91,7 +98,7 @@ public sealed record AcceleratorProbe(string? Accelerator, TimeSpan Took, string
             }
 
             string? said = await complaint.ConfigureAwait(false);
-            return (null, said is null ? "QEMU ended before the guest said anything" : said.Trim());
+            return (null, said is null ? "QEMU ended before the guest said anything" : WithoutPrefix(said));
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {

@@ -10,6 +10,7 @@ internal sealed record Examination(string Name, bool NeedsRoot, Func<Server, Can
         Look("root", Privileges.Look),
         Trial("fscrypt", FscryptTrial.RunAsync),
         Look("device-mapper", DeviceMapper.Look),
+        Look("tools", ToolsDirectory.Look),
         Trial("accelerator", Accelerator.RunAsync),
         new("QEMU", false, Suspending.TryQemuAsync),
         new("virtiofsd", false, Suspending.TryVirtiofsdAsync),

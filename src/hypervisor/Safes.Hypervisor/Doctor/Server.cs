@@ -12,6 +12,10 @@ internal sealed record Server(string Root, bool IsRoot, Tools? Tools, string Too
         {
             return new Server("/", Unistd.EffectiveUser == 0, await Tools.LoadAsync(toolsDirectory).ConfigureAwait(false), "");
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return new Server("/", Unistd.EffectiveUser == 0, null, $"no tools.json in {Tools.DirectoryOf(toolsDirectory)}");
+        }
         catch (Exception e) when (e is IOException or System.Text.Json.JsonException or UnauthorizedAccessException)
         {
             return new Server("/", Unistd.EffectiveUser == 0, null, e.Message);

@@ -10,7 +10,7 @@ internal static class Accelerator
     {
         if (server.Tools is not { } tools)
         {
-            return Suspending.ToolsMissing(Name, server);
+            return ToolsDirectory.Wanted(Name);
         }
 
         var probe = await AcceleratorProbe.RunAsync(tools, server.Has("dev/kvm"), stop).ConfigureAwait(false);
@@ -24,12 +24,12 @@ internal static class Accelerator
             "packaging/accelerator, then `safed image build`; suspended hosts have to be started cold once"),
         { Accelerator: "kvm" } => Finding.Good(Name, $"KVM (booted a probe in {probe.Took.TotalSeconds:0.0} s)"),
         { Accelerator: "tcg" } when tools.Accelerator != "tcg" => Finding.Must(
-            Name, $"tools.json says {tools.Accelerator}, but KVM does not run a guest here, {probe.KvmProblem}", "neither gateway nor hosts start",
+            Name, $"tools.json says {tools.Accelerator}, but KVM runs no guest here ({probe.KvmProblem})", "neither gateway nor hosts start",
             "mend KVM, or packaging/accelerator, then `safed image build`; suspended hosts have to be started cold once"),
         { Accelerator: "tcg" } => Finding.Should(
-            Name, $"TCG (booted a probe in {probe.Took.TotalSeconds:0.0} s); KVM does not run a guest here, {probe.KvmProblem}",
+            Name, $"TCG (booted a probe in {probe.Took.TotalSeconds:0.0} s); KVM runs no guest here ({probe.KvmProblem})",
             "TCG isolates no guest from the server, as QEMU itself says: good for trying a safe, not for secrets",
-            "a server of your own with VT-x or AMD-V switched on in its firmware"),
+            "for real use: a server with VT-x or AMD-V switched on in its firmware, or one rented with nested virtualisation"),
         _ => Finding.Must(
             Name, $"no guest boots: {probe.Problem}", "hosts and gateway are virtual machines", $"try by hand: {tools.Qemu} -machine q35,accel=tcg -kernel {tools.Kernel}"),
     };

@@ -8,14 +8,11 @@ internal static partial class Suspending
 {
     private const string Hint = "packaging/tools lays QEMU 10 and virtiofsd 1.13 into a directory of their own (Debian 12), or installs them (13)";
 
-    public static Finding ToolsMissing(string name, Server server) =>
-        Finding.Must(name, "not found", $"no tools directory: {server.ToolsProblem}", "run packaging/tools");
-
     public static async Task<Finding> TryQemuAsync(Server server, CancellationToken stop)
     {
         if (server.Tools is not { } tools)
         {
-            return ToolsMissing("QEMU", server);
+            return ToolsDirectory.Wanted("QEMU");
         }
 
         // A machine without anything answers QMP at once; what it offers is what a host gets.
@@ -32,7 +29,7 @@ internal static partial class Suspending
     {
         if (server.Tools is not { } tools)
         {
-            return ToolsMissing("virtiofsd", server);
+            return ToolsDirectory.Wanted("virtiofsd");
         }
 
         string[] before = [.. tools.Virtiofsd.Skip(1)];

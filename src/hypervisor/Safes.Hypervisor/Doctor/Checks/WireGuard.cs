@@ -7,7 +7,7 @@ internal static class WireGuard
     {
         if (server.Tools is not { } tools)
         {
-            return Suspending.ToolsMissing("WireGuard", server);
+            return ToolsDirectory.Wanted("WireGuard");
         }
 
         string folder = Path.Combine(tools.Modules, "kernel/drivers/net/wireguard");
