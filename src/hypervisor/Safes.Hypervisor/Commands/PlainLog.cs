@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace Safes.Hypervisor.Commands;
@@ -16,6 +17,13 @@ internal sealed class PlainLog : ILoggerProvider, ILogger
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
+        // Together, so that lines of two threads do not mix.
+        Console.Error.WriteLine(Format(Journal, DateTimeOffset.Now, logLevel, eventId.Name ?? "log", formatter(state, exception), exception));
+    }
+
+    /// <summary>What others have a part in (a guest, a member's device, a file's name) can neither begin a line of its own nor tell a terminal anything.</summary>
+    internal static string Format(bool journal, DateTimeOffset now, LogLevel logLevel, string name, string message, Exception? exception)
+    {
         string level = logLevel switch
         {
             LogLevel.Critical or LogLevel.Error => "<3>",
@@ -23,10 +31,14 @@ internal sealed class PlainLog : ILoggerProvider, ILogger
             LogLevel.Information => "<6>",
             _ => "<7>",
         };
-        string head = Journal ? level : $"{DateTimeOffset.Now:HH:mm:ss.fff} ";
-        string text = $"{head}{eventId.Name ?? "log"}: {formatter(state, exception)}{(exception is null ? "" : $" | {exception}")}";
-        Console.Error.WriteLine(Journal ? text.ReplaceLineEndings(" | ") : text);
+        string text = $"{name}: {message}{(exception is null ? "" : $" | {exception}")}".ReplaceLineEndings("\n");
+        return (journal ? level : $"{now:HH:mm:ss.fff} ") + Harmless(text).Replace("\n", journal ? " | " : "\n    ", StringComparison.Ordinal);
     }
+
+    private static string Harmless(string text) => string.Concat(text.Select(c => c == '\n' || !Acts(c) ? c : '\ufffd'));
+
+    /// <summary>Control characters, and those that change the direction of what follows.</summary>
+    private static bool Acts(char c) => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     public void Dispose()
     {
