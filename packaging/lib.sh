@@ -118,7 +118,10 @@ need_dotnet() {
             die 'the .NET 10 SDK could not be fetched' "$NO_SDK"
         DOTNET=$ROOT/.dotnet/dotnet
     fi
-    if [ "$DOTNET" != dotnet ]; then export DOTNET_ROOT=$ROOT/.dotnet PATH=$ROOT/.dotnet:$PATH; fi
+    if [ "$DOTNET" != dotnet ]; then export PATH=$ROOT/.dotnet:$PATH; fi
+    # What is built starts by itself, and looks for the runtime there: an SDK may lie anywhere.
+    DOTNET_ROOT=$(dirname "$(readlink -f "$(command -v dotnet)")")
+    export DOTNET_ROOT
 }
 
 build() { step 'build' "$DOTNET" build "$ROOT/Safes.slnx" -v quiet -clp:ErrorsOnly --nologo; }

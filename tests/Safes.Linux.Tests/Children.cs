@@ -75,7 +75,14 @@ public sealed class Children
         Environment.SetEnvironmentVariable("SAFES_TEST_STRAY", "seen");
         var output = await Tool.RunAsync("env", []);
         Assert.DoesNotContain("SAFES_TEST_STRAY", output, StringComparison.Ordinal);
-        Assert.DoesNotContain("DOTNET_", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("DOTNET_", output.Replace("DOTNET_ROOT=", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_child_is_told_where_the_runtime_lies_if_we_were()
+    {
+        Assert.Equal("/opt/dotnet", ChildStart.EnvironmentWith("/opt/dotnet")["DOTNET_ROOT"]);
+        Assert.DoesNotContain("DOTNET_ROOT", ChildStart.EnvironmentWith(null).Keys);
     }
 
     [Fact]

@@ -29,9 +29,21 @@ public sealed record ChildStart(string Program, IReadOnlyList<string> Arguments)
     /// <summary>Installs the filter against huge pages (and no_new_privs).</summary>
     public bool NoHugePages { get; init; }
 
-    public static IReadOnlyDictionary<string, string> DefaultEnvironment { get; } = new Dictionary<string, string>
+    /// <summary>Nothing of ours is handed down but where the runtime lies: a build from the source tree starts itself with one that may lie anywhere.</summary>
+    public static IReadOnlyDictionary<string, string> DefaultEnvironment { get; } = EnvironmentWith(System.Environment.GetEnvironmentVariable("DOTNET_ROOT"));
+
+    internal static Dictionary<string, string> EnvironmentWith(string? runtime)
     {
-        ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ["LANG"] = "C.UTF-8",
-    };
+        var environment = new Dictionary<string, string>
+        {
+            ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            ["LANG"] = "C.UTF-8",
+        };
+        if (runtime is { Length: > 0 })
+        {
+            environment["DOTNET_ROOT"] = runtime;
+        }
+
+        return environment;
+    }
 }
