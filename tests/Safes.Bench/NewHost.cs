@@ -22,7 +22,7 @@ internal static class NewHost
 
             await fleet.Hosts.StopAsync("desk");
             start = BootClock.Now;
-            await fleet.Hosts.StartAsync("desk", cold: true);
+            await fleet.Hosts.StartAsync("desk", cold: true, 1);
             await LoginAsync(fleet);
             booted.Add(BootClock.Now - start);
             await fleet.Hosts.RemoveAsync("desk");

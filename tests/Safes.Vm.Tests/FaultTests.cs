@@ -99,7 +99,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await fleet.Volume.ReopenAsync();
         await fleet.StartAsync();
         Assert.Empty(fleet.Hosts.Processes);
-        Assert.All(await fleet.Hosts.ResumeAllAsync(1), o => Assert.True(o.Done, Fleet.Why(o)));
+        Assert.All(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken), o => Assert.True(o.Done, Fleet.Why(o)));
         Assert.False(foreign.Exited.IsCompleted);
         foreign.Kill();
         await OkAsync("kept", "test -e /run/memory");
@@ -134,7 +134,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await NextAsync(HostState.Failed);
         Assert.Empty(fleet.Hosts.Processes);
 
-        await fleet.Hosts.StartAsync("ends", cold: false);
+        await fleet.Hosts.StartAsync("ends", cold: false, 1);
         await fleet.SshAsync("ends", "sudo setsid sh -c 'sleep 1; systemctl poweroff --force --force' </dev/null >/dev/null 2>&1 &");
         Assert.Contains("inside", (await NextAsync(HostState.Stopped)).Note, StringComparison.Ordinal);
 
@@ -152,17 +152,97 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     }
 
     [Fact]
-    public async Task A_host_whose_agent_is_dead_is_let_through_and_marked()
+    public async Task A_host_whose_clock_cannot_be_set_is_cut_off_until_it_is_and_then_ready_by_itself()
     {
         await fleet.Hosts.AddAsync(new HostRequest("mute"));
-        await OkAsync("mute", "sudo systemctl stop qemu-guest-agent");
-        fleet.With = o => o with { ClockLimit = TimeSpan.FromSeconds(3) };
+        // Long enough, in the guest's time, for the safe to be closed and opened before it answers again.
+        await OkAsync("mute", "sudo systemctl stop qemu-guest-agent && sudo systemd-run --collect sh -c 'sleep 25; systemctl start qemu-guest-agent'");
+        fleet.With = o => o with { ClockLimit = TimeSpan.FromSeconds(2), Limits = new Limits { Agent = TimeSpan.FromSeconds(2) } };
         await fleet.CloseAsync();
         Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
         fleet.With = o => o;
         var status = Assert.Single(fleet.Hosts.Status());
-        Assert.Equal((HostState.Degraded, "clock not set"), (status.State, status.Note));
-        await OkAsync("mute", "sudo systemctl start qemu-guest-agent");
+        Assert.Equal((HostState.Degraded, "clock not set: cut off until it is"), (status.State, status.Note));
+        Assert.Contains("state DOWN", await fleet.Ports.LookAsync(), StringComparison.Ordinal);
+
+        await fleet.Hosts.ApplyRosterAsync([Fleet.Anna, Fleet.Bob]);    // fails: nobody answers. It comes with the clock.
+        await ReadyAsync();
+        await OkAsync("mute", "id bob");
+
+        async Task ReadyAsync()
+        {
+            var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            fleet.Hosts.Changed += s =>
+            {
+                if (s.State is HostState.Running)
+                {
+                    ready.TrySetResult();
+                }
+            };
+            if (fleet.Hosts.Status().Single().State is not HostState.Running)
+            {
+                await ready.Task.WaitAsync(TimeSpan.FromSeconds(90), TestContext.Current.CancellationToken);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Resuming_that_is_given_up_ends_at_once_and_what_ran_by_then_is_suspended_whole()
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("begun"));
+        await OkAsync("begun", "sudo touch /run/memory && sudo systemctl stop qemu-guest-agent");
+        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
+        fleet.With = o => o with { ClockLimit = TimeSpan.FromMinutes(2) };
+        await fleet.Volume.ReopenAsync();
+        await fleet.StartAsync();
+        fleet.With = o => o;
+        using var stop = new CancellationTokenSource();
+        var clock = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var resuming = fleet.Hosts.ResumeAllAsync(1, new Steps(s =>
+        {
+            if (s.Name == "clock")
+            {
+                clock.TrySetResult();
+            }
+        }), stop.Token);
+        await clock.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        var begin = BootClock.Now;
+        await stop.CancelAsync();
+        Assert.False(Assert.Single(await resuming.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken)).Done);
+        Assert.True(BootClock.Now - begin < TimeSpan.FromSeconds(5), $"{BootClock.Now - begin}");
+        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
+        await fleet.Volume.ReopenAsync();
+        await fleet.StartAsync();
+        fleet.With = o => o;
+        Assert.Equal(HostState.Suspended, Assert.Single(fleet.Hosts.Status()).State);
+    }
+
+    [Fact]
+    public async Task What_was_started_and_not_recorded_is_ended_and_never_runs_beside_another()
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("stray"));
+        PidFd[] before = [.. fleet.Hosts.Processes.Select(p => PidFd.Open(p.Pid)!)];
+        await fleet.Hosts.DisposeAsync();
+        File.Delete(Path.Combine(fleet.Volume.Place, "hosts/stray/process.json"));    // as if safed had died just before
+        await fleet.StartAsync();
+        Assert.All(before, p => Assert.True(p.WaitForEnd(TimeSpan.FromSeconds(5)), $"{p.Pid} lives"));
+        Assert.All(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken), o => Assert.True(o.Done, Fleet.Why(o)));
+        await OkAsync("stray", "mountpoint -q /safe");
+
+        // The same in the middle of making it: without a definition it is no host, and goes with all it has.
+        before = [.. fleet.Hosts.Processes.Select(p => PidFd.Open(p.Pid)!)];
+        await fleet.Hosts.DisposeAsync();
+        File.Delete(Path.Combine(fleet.Volume.Place, "hosts/stray/process.json"));
+        File.Delete(fleet.Volume.At("hosts/stray/host.json"));
+        await fleet.StartAsync();
+        Assert.All(before, p => Assert.True(p.WaitForEnd(TimeSpan.FromSeconds(5)), $"{p.Pid} lives"));
+        Assert.Empty(fleet.Hosts.Status());
+        Assert.False(Directory.Exists(fleet.Volume.At("hosts/stray")));
+    }
+
+    private sealed class Steps(Action<HostStep> told) : IProgress<HostStep>
+    {
+        public void Report(HostStep value) => told(value);
     }
 
     private static void Fill(string file)

@@ -67,7 +67,7 @@ internal sealed class Fleet : IAsyncDisposable
     {
         await Volume.ReopenAsync();
         await StartAsync();
-        return await Hosts.ResumeAllAsync(1);
+        return await Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken);
     }
 
     /// <summary>After a test, however it ended: the volume is open and a fresh fleet on it.</summary>

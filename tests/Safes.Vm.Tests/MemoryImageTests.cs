@@ -40,7 +40,7 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
             File.Copy(Path.Combine(old, file), At(file), overwrite: true);
         }
 
-        var refused = Assert.Single(await fleet.Hosts.ResumeAllAsync(1));
+        var refused = Assert.Single(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken));
         Assert.Equal((FaultCodes.ImageDamaged, "ram"), (refused.Fault!.Code, refused.Fault.Details["what"]));
         Assert.Empty(fleet.Hosts.Processes);
         await ColdAsync();
@@ -59,7 +59,7 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
         }
 
         string ram = Digest(At("ram"));
-        var refused = Assert.Single(await fleet.Hosts.ResumeAllAsync(1));
+        var refused = Assert.Single(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken));
         Assert.Equal((FaultCodes.ImageDamaged, "state"), (refused.Fault!.Code, refused.Fault.Details["what"]));
         Assert.Equal(ram, Digest(At("ram")));
         await ColdAsync();
@@ -86,9 +86,11 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
         }
 
         await StartAgainAsync();
-        var refused = Assert.Single(await fleet.Hosts.ResumeAllAsync(what == "generation" ? 0u : 1));
-        Assert.Equal(what == "generation" ? FaultCodes.ImageDamaged : FaultCodes.ImageMismatch, refused.Fault!.Code);
+        var refused = Assert.Single(await fleet.Hosts.ResumeAllAsync(what == "generation" ? 0u : 1, stop: TestContext.Current.CancellationToken));
+        Assert.Equal(FaultCodes.ImageMismatch, refused.Fault!.Code);
         Assert.Equal(what switch { "cpus" => "hardware", "qemu" => "QEMU", _ => what }, refused.Fault.Details["what"]);
+        var asked = await Assert.ThrowsAsync<FaultException>(() => fleet.Hosts.StartAsync("desk", cold: false, what == "generation" ? 0u : 1));
+        Assert.Equal(refused.Fault.Details, asked.Details);
         Assert.Equal(HostState.Suspended, Assert.Single(fleet.Hosts.Status()).State);
         Assert.Equal(ram, Digest(At("ram")));
         Assert.Equal(record, StateRecord.Find(Places()));
@@ -113,11 +115,11 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
         await fleet.StartAsync();
     }
 
-    private async Task ResumeAsync() => Assert.All(await fleet.Hosts.ResumeAllAsync(1), o => Assert.True(o.Done, Fleet.Why(o)));
+    private async Task ResumeAsync() => Assert.All(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken), o => Assert.True(o.Done, Fleet.Why(o)));
 
     private async Task ColdAsync()
     {
-        var status = await fleet.Hosts.StartAsync("desk", cold: true);
+        var status = await fleet.Hosts.StartAsync("desk", cold: true, 1);
         Assert.Equal((HostState.Running, ""), (status.State, status.Note));
         // Its disk and its identity are what they were; its memory is not.
         await SshAsync("desk", "grep -q kept kept && ! test -e /run/memory && mountpoint -q /safe");

@@ -92,7 +92,7 @@ public sealed class RefusalTests : IAsyncLifetime
         Assert.Empty(fleet.Status());
         Assert.True(Directory.Exists(volume.At("hosts/odd")));          // somebody's work may be in it
         Assert.False(Directory.Exists(volume.At("hosts/halfmade")));    // never was one
-        Assert.Equal(FaultCodes.HostUnknown, (await Assert.ThrowsAsync<FaultException>(() => fleet.StartAsync("odd", cold: false))).Code);
+        Assert.Equal(FaultCodes.HostUnknown, (await Assert.ThrowsAsync<FaultException>(() => fleet.StartAsync("odd", cold: false, 1))).Code);
     }
 
     [Fact]

@@ -48,6 +48,9 @@ internal sealed class TestPorts : IHostPorts, IAsyncDisposable
     public async Task<int> CountAsync() =>
         (await Tool.RunAsync("ip", ["-o", "link", "show", "master", "inside"], network: pin)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
 
+    /// <summary>The ports as ip shows them.</summary>
+    public Task<string> LookAsync() => Tool.RunAsync("ip", ["-o", "link", "show", "master", "inside"], network: pin);
+
     public async ValueTask DisposeAsync() => await Tool.TryAsync("umount", [pin]);
 
     private Task IpAsync(string commands) => Tool.RunAsync("ip", ["-batch", "-"], commands, pin);

@@ -45,6 +45,7 @@ internal sealed class MachineProcesses : IDisposable
     public static async Task<MachineProcesses> StartAsync(MachineStart start, Guid generationId, bool incoming)
     {
         var (tools, hardware, places) = (start.Tools, start.Hardware, start.Places);
+        var alone = Background.Run(() => StrayProcesses.End(places, start.Limits.Quit));
         using var qmp = Listen(places.QmpSocket);
         using var agent = Listen(places.AgentSocket);
         string shareSocket = Path.Combine(places.Run, "fs");
@@ -54,13 +55,14 @@ internal sealed class MachineProcesses : IDisposable
         shareEnd.Connect(new UnixDomainSocketEndPoint(shareSocket));
         File.Delete(shareSocket);
         using var tap = await start.OpenPort().ConfigureAwait(false);
+        await alone.ConfigureAwait(false);    // two must never have one disk
 
         var virtiofsd = RunningProcess.Of(Child.Start(new ChildStart(tools.Virtiofsd[0],
         [
             .. tools.Virtiofsd.Skip(1), "--shared-dir", places.Share, "--fd", "3", "--migration-mode", "file-handles",
             "--modcaps=+dac_read_search:-mknod:-setfcap", "--migration-on-error", "guest-error", "--log-level", "error",
         ])
-        { Descriptors = [share.SafeHandle], LogFile = places.VirtiofsdLog, NetworkNamespace = start.EmptyNetwork }));
+        { Descriptors = [share.SafeHandle], LogFile = places.VirtiofsdLog, NetworkNamespace = start.EmptyNetwork, WorkingDirectory = places.Run }));
         try
         {
             string image = Path.GetRelativePath(places.Home, places.Image);

@@ -95,6 +95,8 @@ public sealed class VirtualMachine : IAsyncDisposable
     {
         if (MachineProcesses.Adopt(start.Places, start.Hardware.Uuid) is not { } processes)
         {
+            // What was started and not recorded had not been let run, or is nobody's any more: its saved state, if any, stays.
+            await Background.Run(() => StrayProcesses.End(start.Places, start.Limits.Quit)).ConfigureAwait(false);
             return null;
         }
 
@@ -240,7 +242,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <exception cref="HungException">One of them cannot be ended: it waits for a device.</exception>
     public Task KillAsync() => processes.KillAsync(start.Limits.Quit);
 
-    /// <summary>Ends what runs of the machine with these files, by the record of its processes alone.</summary>
+    /// <summary>Ends what runs of the machine with these files, by the record of its processes and by what works in its directories.</summary>
     /// <exception cref="HungException">One of them cannot be ended.</exception>
     public static async Task KillRecordedAsync(HostPlaces places, TimeSpan limit)
     {
@@ -248,6 +250,8 @@ public sealed class VirtualMachine : IAsyncDisposable
         {
             await processes.KillAsync(limit).ConfigureAwait(false);
         }
+
+        await Background.Run(() => StrayProcesses.End(places, limit)).ConfigureAwait(false);
     }
 
     /// <summary>Lets go of the machine; it runs on.</summary>

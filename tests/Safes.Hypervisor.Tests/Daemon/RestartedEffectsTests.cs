@@ -72,6 +72,7 @@ public sealed class RestartedEffectsTests
             Vault = ledger.Vault,
             Volume = new FscryptVolume(scene.Test.Volume.File, scene.Test.Volume.MountPoint),
             Network = null!,
+            Ports = null!,
             Gateway = null!,
             Tools = null!,
             Guardian = scene.Options,

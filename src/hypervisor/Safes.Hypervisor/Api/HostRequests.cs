@@ -27,7 +27,7 @@ public sealed partial class SafeApi
             new Hosts.HostRequest(request.Name, request.Image, (int)request.Cpus, (long)request.MemoryBytes, (long)request.DiskBytes), progress)!);
 
     public override Task StartHost(StartHostRequest request, IServerStreamWriter<Contracts.V1.Progress> responseStream, ServerCallContext context) =>
-        OnHostsAsync(context, responseStream, (hosts, progress) => hosts.StartAsync(request.Name, request.Cold, progress)!);
+        OnHostsAsync(context, responseStream, (hosts, progress) => hosts.StartAsync(request.Name, request.Cold, parts.Vault.Generation, progress)!);
 
     public override Task StopHost(Contracts.V1.HostRequest request, IServerStreamWriter<Contracts.V1.Progress> responseStream, ServerCallContext context) =>
         OnHostsAsync(context, responseStream, async (hosts, progress) =>

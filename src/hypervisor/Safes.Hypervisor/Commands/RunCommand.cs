@@ -9,6 +9,7 @@ using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Gateway;
 using Safes.Hypervisor.Guardian;
+using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Vaults;
 using Safes.Lifecycle;
@@ -72,6 +73,7 @@ internal static class RunCommand
             Vault = vault,
             Volume = new FscryptVolume(configuration.Volume, paths.MountPoint),
             Network = network,
+            Ports = new SafeNetworkPorts(network),
             Gateway = gateway,
             Tools = tools,
             Guardian = new GuardianOptions(paths.Run, RebootOnFailure: configuration.RebootWhenFaulted),

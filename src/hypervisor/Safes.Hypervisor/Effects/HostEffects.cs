@@ -2,6 +2,8 @@ using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Vaults;
+using Safes.Linux;
+using Safes.Volumes;
 
 namespace Safes.Hypervisor.Effects;
 
@@ -9,6 +11,8 @@ namespace Safes.Hypervisor.Effects;
 public sealed partial class SafeEffects
 {
     private const uint FirstUser = 3001;
+
+    private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
 
     private HostProgress Progress => new(parts);
 
@@ -34,7 +38,21 @@ public sealed partial class SafeEffects
         }
     }
 
-    private async Task EnterAsync()
+    private async Task EnterAsync(CancellationToken stop)
+    {
+        var entered = await LoadWorkspaceAsync().ConfigureAwait(false);
+        if (stop.IsCancellationRequested)
+        {
+            await entered.DisposeAsync().ConfigureAwait(false);    // closing has been through here already, perhaps
+            stop.ThrowIfCancellationRequested();
+        }
+
+        Workspace = entered;
+        await ApplyRosterAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Reads what hosts there are, and takes over those that run.</summary>
+    private async Task<Workspace> LoadWorkspaceAsync()
     {
         var ssh = await SshAuthority.OpenAsync(Volume.Root.Below("ssh"), Path.Combine(parts.Paths.Hosts, ".signing")).ConfigureAwait(false);
         var fleet = new HostFleet(new HostFleetOptions
@@ -45,15 +63,41 @@ public sealed partial class SafeEffects
             RunDirectory = parts.Paths.Hosts,
             EmptyNetworkPin = parts.Paths.EmptyPin,
             Tools = parts.Tools,
-            Ports = new SafeNetworkPorts(parts.Network),
+            Ports = parts.Ports,
             Bundles = parts.Premises.Images,
             KnownBundles = parts.Images.Values.Select(Convert.ToHexStringLower).ToHashSet(),    // as Hello shows them, read when safed started
             Bound = deadlines.Bound,
         });
         fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", Api.Messages.Of(h));
         await fleet.LoadAsync().ConfigureAwait(false);
-        Workspace = new Workspace(fleet, ssh, new SessionStore(Volume.Root), Volume.Root);
-        await ApplyRosterAsync().ConfigureAwait(false);
+        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), Volume.Root);
+    }
+
+    /// <summary>
+    /// A safed that died after it had decided to close, and before it had suspended the hosts: they run, and it does not know them. Where
+    /// they cannot be taken over in time, they are ended like others that cannot be suspended.
+    /// </summary>
+    private async Task AdoptToSuspendAsync(TimeSpan limit, CancellationToken stop)
+    {
+        if (Workspace is not null || key is not { } k || Volume.Observe(k).Key != KeyStatus.Present || HostProcesses.Find(Volume.MountPoint).Count == 0)
+        {
+            return;
+        }
+
+        var loading = Task.Run(async () =>
+        {
+            Volume.CheckPolicy(k);
+            return await LoadWorkspaceAsync().ConfigureAwait(false);
+        });
+        try
+        {
+            Workspace = await loading.WaitAsync(limit, stop).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            parts.Log.Trouble(e, "hosts that run could not be taken over to suspend them; they are ended");
+            _ = loading.ContinueWith(late => late.Result.DisposeAsync().AsTask(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        }
     }
 
     private void WriteBackHosts()
@@ -76,10 +120,13 @@ public sealed partial class SafeEffects
 
     private async Task SuspendAsync(CancellationToken stop)
     {
+        var begin = BootClock.Now;
         await Task.WhenAny(parts.Work.WhenEmpty, Task.Delay(TimeSpan.FromSeconds(5), stop)).ConfigureAwait(false);
+        await AdoptToSuspendAsync(deadlines.Suspend * 0.4, stop).ConfigureAwait(false);
         if (Workspace is { } open)
         {
-            var outcomes = await open.Hosts.SuspendAllAsync(Vault.Generation, deadlines.Suspend, Progress).ConfigureAwait(false);
+            var left = deadlines.Suspend - (BootClock.Now - begin);
+            var outcomes = await open.Hosts.SuspendAllAsync(Vault.Generation, left > Least ? left : Least, Progress).ConfigureAwait(false);
             foreach (var lost in outcomes.Where(o => !o.Done))
             {
                 parts.Log.Trouble(lost.Fault, $"host {lost.Host} was stopped hard, its memory is lost ({lost.Hung ?? lost.Fault?.Code.Code})");

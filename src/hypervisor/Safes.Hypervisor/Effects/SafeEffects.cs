@@ -49,14 +49,16 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 parts.Keys.Wipe(state);
                 return null;
             case ResumeHosts:
-                await EnterAsync().ConfigureAwait(false);
-                await Workspace!.Hosts.ResumeAllAsync(Vault.Generation, Progress).ConfigureAwait(false);
+                await EnterAsync(stop).ConfigureAwait(false);
+                await Workspace!.Hosts.ResumeAllAsync(Vault.Generation, Progress, stop).ConfigureAwait(false);
+                stop.ThrowIfCancellationRequested();
                 await HoldAsync().ConfigureAwait(false);
                 return null;
             case AdoptHosts:
                 Volume.CheckPolicy(key ?? throw new FaultException(FaultCodes.PolicyWrong));
-                await EnterAsync().ConfigureAwait(false);
+                await EnterAsync(stop).ConfigureAwait(false);
                 await HoldAsync().ConfigureAwait(false);
+                Workspace!.Hosts.SettleAdopted();
                 return null;
             case LetInside:
                 parts.Work.Open();    // each host's port was let through as it was resumed, once its clock was right
@@ -82,6 +84,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 return null;
             case CutInside:
                 parts.Work.Shut();
+                Workspace?.Hosts.Shut();
                 await parts.Network.CutAllAsync().ConfigureAwait(false);
                 return null;
             case SuspendHosts:

@@ -26,6 +26,9 @@ public sealed record SafeParts
 
     public required SafeNetwork Network { get; init; }
 
+    /// <summary>The hosts' ports in it.</summary>
+    public required IHostPorts Ports { get; init; }
+
     public required GatewayGuest Gateway { get; init; }
 
     public required Tools Tools { get; init; }

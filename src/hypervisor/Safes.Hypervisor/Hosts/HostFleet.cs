@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using Safes.Contracts;
 using Safes.Linux;
 using Safes.Qemu;
@@ -11,9 +10,9 @@ namespace Safes.Hypervisor.Hosts;
 /// The virtual hosts of an open safe. Made when the volume is unlocked, disposed before it is locked; between calls it holds nothing
 /// that would keep the volume, apart from the hosts' own processes.
 /// </summary>
-public sealed class HostFleet : IAsyncDisposable
+public sealed partial class HostFleet : IAsyncDisposable
 {
-    private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(60), FollowPause = TimeSpan.FromMilliseconds(200), CutLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(60), CutLimit = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, VirtualHost> hosts = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim adding = new(1);
@@ -54,7 +53,10 @@ public sealed class HostFleet : IAsyncDisposable
             }
             else if (HostName.IsValid(entry.Name) && !Directory.Exists($"{entry.Name}/{HostDefinition.FileName}"))
             {
-                Directory.RemoveTree(entry.Name);       // making it was cut short, it never ran
+                // Making it was cut short: it never ran, but what was to run it may be there.
+                await VirtualMachine.KillRecordedAsync(
+                    new HostPlaces(Directory.PathOf(entry.Name), Path.Combine(Options.RunDirectory, entry.Name), "", ""), Options.Limits.Quit).ConfigureAwait(false);
+                Directory.RemoveTree(entry.Name);
             }
         }
 
@@ -63,23 +65,20 @@ public sealed class HostFleet : IAsyncDisposable
 
     /// <summary>
     /// Resumes, all at once, every host that was suspended, and boots those that were running when power went. Completes when each has
-    /// its port let through or has failed. Never throws for a host.
+    /// its port let through, or waits for its clock, or has failed. Never throws for a host.
     /// </summary>
-    public Task<IReadOnlyList<HostOutcome>> ResumeAllAsync(ulong generation, IProgress<HostStep>? progress = null) =>
-        AllAsync(hosts.Values.Where(h => h.Definition.Running), async host =>
+    /// <param name="stop">Gives up what is not done: what runs by then is left as it can be suspended.</param>
+    public async Task<IReadOnlyList<HostOutcome>> ResumeAllAsync(ulong generation, IProgress<HostStep>? progress = null, CancellationToken stop = default)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, closing.Token);
+        var given = either.Token;
+        return await AllAsync(hosts.Values.Where(h => h.Definition.Running), async host =>
         {
             try
             {
-                var record = host.Machine is null ? StateRecord.Find(host.Places) : null;
-                if (record?.Generation > generation)
-                {
-                    // A state from the future: somebody put an older header, or another volume's files, in place.
-                    throw new StateMismatchException(StateProblem.Damaged, "generation", $"{record.Generation}", $"{generation}");
-                }
-
-                await (host.Machine is null && record is null
-                    ? host.BootAsync(accounts, new Steps(host.Definition.Name, progress))
-                    : host.ResumeAsync(accounts, new Steps(host.Definition.Name, progress))).ConfigureAwait(false);
+                var steps = new Steps(host.Definition.Name, progress);
+                await (host.Machine is null && !HasState(host, generation)
+                    ? host.BootAsync(accounts, steps, given) : host.ResumeAsync(accounts, steps, given)).ConfigureAwait(false);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -87,7 +86,21 @@ public sealed class HostFleet : IAsyncDisposable
                 host.Fail(fault);
                 throw fault;
             }
-        });
+        }).ConfigureAwait(false);
+    }
+
+    /// <summary>In the background, of hosts that were taken over: sees to it that their clocks are right, and lets those through that were
+    /// still waiting for that.</summary>
+    public void SettleAdopted()
+    {
+        foreach (var host in hosts.Values)
+        {
+            host.Settle(accounts);
+        }
+    }
+
+    /// <summary>From here on nothing is started, and no port let through any more.</summary>
+    public void Shut() => closing.Cancel();
 
     /// <summary>
     /// Cuts their ports, then suspends, all at once, every host that runs; what cannot be by <paramref name="limit"/> is stopped hard.
@@ -191,7 +204,7 @@ public sealed class HostFleet : IAsyncDisposable
 
     /// <summary>Starts a host that does not run. <paramref name="cold"/> gives a saved memory image up.</summary>
     /// <exception cref="FaultException">HostUnknown, HostRunning, ImageMismatch, ImageDamaged, HostFailed, Closing.</exception>
-    public async Task<HostStatus> StartAsync(string name, bool cold, IProgress<HostStep>? progress = null)
+    public async Task<HostStatus> StartAsync(string name, bool cold, ulong generation, IProgress<HostStep>? progress = null)
     {
         var host = Find(name);
         if (host.Machine is not null)
@@ -207,8 +220,13 @@ public sealed class HostFleet : IAsyncDisposable
         try
         {
             var steps = new Steps(name, progress);
-            await (cold || StateRecord.Find(host.Places) is null ? host.BootAsync(accounts, steps) : host.ResumeAsync(accounts, steps)).ConfigureAwait(false);
+            await (cold || !HasState(host, generation) ? host.BootAsync(accounts, steps, closing.Token) : host.ResumeAsync(accounts, steps, closing.Token))
+                .ConfigureAwait(false);
             return host.Status();
+        }
+        catch (OperationCanceledException) when (closing.IsCancellationRequested)
+        {
+            throw Closing();    // what runs of it is suspended with the others
         }
         catch (Exception e) when (e is not FaultException { Code: var code } || code != FaultCodes.HostRunning)    // started by another request: it stays
         {
@@ -251,42 +269,6 @@ public sealed class HostFleet : IAsyncDisposable
         }
     }
 
-    /// <summary>The end of a host's console, and with <paramref name="follow"/> what comes then. Untrusted bytes.</summary>
-    /// <exception cref="FaultException">HostUnknown.</exception>
-    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadConsoleAsync(
-        string name, int lastBytes, bool follow, [EnumeratorCancellation] CancellationToken stop)
-    {
-        var host = Find(name);
-        string file = $"hosts/{host.Definition.Name}/console";
-        long at = Math.Max(0, (Options.Volume.Stat(file)?.Length ?? 0) - lastBytes);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, closing.Token);
-        byte[] buffer = new byte[16384];
-        while (!both.IsCancellationRequested)
-        {
-            int n = 0;
-            if (Options.Volume.Exists(file))
-            {
-                using var console = Options.Volume.OpenFile(file);
-                n = RandomAccess.Read(console, buffer, at);
-            }
-
-            if (n > 0)
-            {
-                at += n;
-                yield return buffer.AsMemory(0, n).ToArray();
-            }
-            else if (!follow)
-            {
-                yield break;
-            }
-            else
-            {
-                // Watching the file would keep the volume busy, so it is looked at from time to time.
-                await Task.Delay(FollowPause, CancellationToken.None).ConfigureAwait(false);
-            }
-        }
-    }
-
     /// <summary>Makes and removes accounts in the hosts that run; in the others when they are resumed or started. Complete, replaces.</summary>
     public async Task ApplyRosterAsync(IReadOnlyList<MemberAccount> members)
     {
@@ -319,6 +301,15 @@ public sealed class HostFleet : IAsyncDisposable
         }
     }
 
+    /// <exception cref="StateMismatchException">A state from the future: somebody put an older header, or another volume's files, in place.</exception>
+    private static bool HasState(VirtualHost host, ulong generation) => StateRecord.Find(host.Places) switch
+    {
+        null => false,
+        { } record when record.Generation > generation =>
+            throw new StateMismatchException(StateProblem.Mismatch, "generation", $"{record.Generation}", $"{generation}"),
+        _ => true,
+    };
+
     private static FaultException Closing() => new(FaultCodes.Closing);
 
     private static async Task<IReadOnlyList<HostOutcome>> AllAsync(IEnumerable<VirtualHost> hosts, Func<VirtualHost, Task> work) =>
@@ -338,7 +329,7 @@ public sealed class HostFleet : IAsyncDisposable
             }
         })).ConfigureAwait(false);
 
-    private VirtualHost Make(HostDefinition definition) => new(Options, definition, h => Changed?.Invoke(h.Status()));
+    private VirtualHost Make(HostDefinition definition) => new(Options, definition, h => Changed?.Invoke(h.Status()), closing.Token);
 
     private VirtualHost Find(string name) =>
         hosts.TryGetValue(name, out var host) ? host : throw new FaultException(FaultCodes.HostUnknown, ("host", name));

@@ -8,26 +8,44 @@ namespace Safes.Hypervisor.Hosts;
 internal sealed partial class VirtualHost
 {
     /// <summary>Agent, clock, who it is, accounts, signed key; then its port is let through.</summary>
-    private async Task IntroduceAsync(IReadOnlyList<MemberAccount> accounts, bool clone, TimeSpan agentLimit, Steps steps)
+    private async Task IntroduceAsync(IReadOnlyList<MemberAccount> accounts, bool clone, TimeSpan agentLimit, Steps steps, CancellationToken stop)
     {
+        wanted = accounts;
         using var step = steps.Begin("identity");
-        var agent = await machine!.AgentAsync(agentLimit).ConfigureAwait(false);
-        bool clock = await SetClockAsync(agentLimit).ConfigureAwait(false);
+        var agent = await machine!.AgentAsync(agentLimit).WaitAsync(stop).ConfigureAwait(false);
+        bool clock = await SetClockAsync(agentLimit).WaitAsync(stop).ConfigureAwait(false);
         var said = await agent.RunAsync(
             GuestScripts.Identity(
                 Definition, Hardware.Mac, $"{options.Ports.Address(Definition.Number)}", $"{options.Ports.Gateway}", options.Zone,
                 options.Authority.UserAuthority, GuestScripts.Accounts(accounts), clone),
-            IdentityLimit).ConfigureAwait(false);
+            IdentityLimit).WaitAsync(stop).ConfigureAwait(false);
         if (said.Exit != 0)
         {
             throw new FaultException(FaultCodes.HostFailed, ("host", Definition.Name), ("why", $"it could not be told who it is: {said.Error}"));
         }
 
+        stop.ThrowIfCancellationRequested();
         await SignAsync(agent, said.Output, first: true).ConfigureAwait(false);
         Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Accounts = HostDefinition.AccountsMark(accounts) });
+        await AdmitAsync(clock, await ReserveAsync().ConfigureAwait(false), stop).ConfigureAwait(false);
+        if (!clock)
+        {
+            InBackground(token => SettleAsync(clock: false, token));
+        }
+    }
+
+    /// <summary>Lets its port through, if it knows what time it is; else it is cut off until it does.</summary>
+    private async Task AdmitAsync(bool clock, bool room, CancellationToken stop)
+    {
+        if (!clock)
+        {
+            Become(HostState.Degraded, "clock not set: cut off until it is");
+            return;
+        }
+
+        stop.ThrowIfCancellationRequested();
         await options.Ports.LetThroughAsync(Definition.Number).ConfigureAwait(false);
-        Become(clock ? HostState.Running : HostState.Degraded, clock ? "" : "clock not set");
-        await ReserveAsync().ConfigureAwait(false);
+        Become(room);
     }
 
     private async Task SignAsync(GuestAgent agent, string publicKey, bool first)
@@ -54,17 +72,19 @@ internal sealed partial class VirtualHost
     /// <summary>What need not be waited for when a safe opens.</summary>
     private async Task SettleAsync(bool clock, CancellationToken stop)
     {
-        await machine!.Qmp.CallAsync("announce-self", AnnounceOnce()).ConfigureAwait(false);
-        for (int tries = 0; !clock && tries < 20; tries++)
+        if (!clock)
         {
-            stop.ThrowIfCancellationRequested();
-            if (await SetClockAsync(options.Limits.Agent).ConfigureAwait(false))
+            while (!await SetClockAsync(options.Limits.Agent).WaitAsync(stop).ConfigureAwait(false))
             {
-                clock = true;
-                Become(HostState.Running, "");
+                await TryGiveAccountsAsync(stop).ConfigureAwait(false);
+                await Task.Delay(ClockPause, stop).ConfigureAwait(false);
             }
+
+            await TryGiveAccountsAsync(stop).ConfigureAwait(false);
+            await AdmitAsync(clock: true, await ReserveAsync().ConfigureAwait(false), stop).ConfigureAwait(false);
         }
 
+        await machine!.Qmp.CallAsync("announce-self", AnnounceOnce()).ConfigureAwait(false);
         stop.ThrowIfCancellationRequested();
         Define(Definition);
         await RenewIfOldAsync().ConfigureAwait(false);
@@ -85,10 +105,28 @@ internal sealed partial class VirtualHost
         Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds() });
     }
 
-    private async Task GiveAccountsAsync(IReadOnlyList<MemberAccount> accounts)
+    private bool HasAccounts => Definition.Accounts == HostDefinition.AccountsMark(wanted);
+
+    /// <summary>The clock is no condition for it: whoever was removed is to be gone from a host whose clock is wrong, too.</summary>
+    private async Task TryGiveAccountsAsync(CancellationToken stop)
     {
-        var agent = await machine!.AgentAsync(options.Limits.Agent).ConfigureAwait(false);
-        var said = await agent.RunAsync(GuestScripts.Accounts(accounts), IdentityLimit).ConfigureAwait(false);
+        try
+        {
+            if (!HasAccounts)
+            {
+                await GiveAccountsAsync(wanted, stop).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is HungException or QmpException { Kind: not QmpException.Gone })
+        {
+            // Its agent does not answer: with the next try at its clock.
+        }
+    }
+
+    private async Task GiveAccountsAsync(IReadOnlyList<MemberAccount> accounts, CancellationToken stop = default)
+    {
+        var agent = await machine!.AgentAsync(options.Limits.Agent).WaitAsync(stop).ConfigureAwait(false);
+        var said = await agent.RunAsync(GuestScripts.Accounts(accounts), IdentityLimit).WaitAsync(stop).ConfigureAwait(false);
         if (said.Exit == 0)
         {
             Define(Definition with { Accounts = HostDefinition.AccountsMark(accounts) });

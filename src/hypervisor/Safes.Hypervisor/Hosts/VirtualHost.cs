@@ -7,15 +7,18 @@ namespace Safes.Hypervisor.Hosts;
 /// <summary>
 /// One host: its definition, and its machine while it runs. One operation at a time. Between operations nothing is held on the volume.
 /// </summary>
-internal sealed partial class VirtualHost(HostFleetOptions options, HostDefinition definition, Action<VirtualHost> changed) : IAsyncDisposable
+internal sealed partial class VirtualHost(
+    HostFleetOptions options, HostDefinition definition, Action<VirtualHost> changed, CancellationToken closing) : IAsyncDisposable
 {
-    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1), SignedFor = TimeSpan.FromDays(1), IdentityLimit = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1), ClockPause = TimeSpan.FromSeconds(1), SignedFor = TimeSpan.FromDays(1),
+        IdentityLimit = TimeSpan.FromSeconds(120);
 
     private readonly SemaphoreSlim gate = new(1);
     private CancellationTokenSource running = new();
     private Task housekeeping = Task.CompletedTask, writingBack = Task.CompletedTask;
     private volatile VirtualMachine? machine;
     private volatile bool expectedToEnd;
+    private volatile IReadOnlyList<MemberAccount> wanted = [];
 
     public HostDefinition Definition { get; private set; } = definition;
 
@@ -63,8 +66,7 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
         if (await VirtualMachine.AdoptAsync(Start()).ConfigureAwait(false) is { } found)
         {
             Attach(found);
-            Become(HostState.Running, "");
-            await ReserveAsync().ConfigureAwait(false);
+            Become(await ReserveAsync().ConfigureAwait(false));
         }
         else
         {
@@ -90,7 +92,7 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
             await machine!.ContinueAsync().ConfigureAwait(false);
         }
 
-        await IntroduceAsync(accounts, clone: true, options.Limits.Agent, steps).ConfigureAwait(false);
+        await IntroduceAsync(accounts, clone: true, options.Limits.Agent, steps, stop).ConfigureAwait(false);
         if (Definition.DiskBytes > bundle.Manifest.DiskBytes)
         {
             using (steps.Begin("disk"))
@@ -103,44 +105,66 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
     });
 
     /// <summary>Goes on from the saved state.</summary>
-    public Task ResumeAsync(IReadOnlyList<MemberAccount> accounts, Steps steps) => AloneAsync(async () =>
+    /// <exception cref="OperationCanceledException">Given up: it does not run, or it can be suspended.</exception>
+    public Task ResumeAsync(IReadOnlyList<MemberAccount> accounts, Steps steps, CancellationToken stop) => AloneAsync(async () =>
     {
+        stop.ThrowIfCancellationRequested();
+        wanted = accounts;
         if (machine is null)
         {
             Become(HostState.Starting, "");
             using (steps.Begin("resume"))
             {
                 long saved = StateRecord.Find(Places)?.SavedUnix ?? 0;
+                // Not given up half way: a load has changed the memory, and only a machine that goes on can be suspended again.
                 Attach(await VirtualMachine.LoadAsync(Start()).ConfigureAwait(false));
                 await machine!.ContinueAsync().ConfigureAwait(false);
                 Definition = Definition with { SuspendedUnix = saved };     // written when it has settled: nobody waits for that
             }
         }
 
-        bool clock;
-        using (steps.Begin("clock"))
+        bool clock, room = true;
+        var reserving = ReserveAsync();
+        try
         {
-            clock = await SetClockAsync(options.ClockLimit).ConfigureAwait(false);
+            using (steps.Begin("clock"))
+            {
+                clock = await SetClockAsync(options.ClockLimit).WaitAsync(stop).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            room = await reserving.ConfigureAwait(false);    // what suspending needs, so before anything is given up
         }
 
-        await options.Ports.LetThroughAsync(Definition.Number).ConfigureAwait(false);
-        Become(clock ? HostState.Running : HostState.Degraded, clock ? "" : "clock not set");
-        await ReserveAsync().ConfigureAwait(false);
-        if (clock && Definition.Accounts != HostDefinition.AccountsMark(accounts))
+        await AdmitAsync(clock, room, stop).ConfigureAwait(false);
+        if (clock && !HasAccounts)
         {
             using (steps.Begin("accounts"))
             {
-                await GiveAccountsAsync(accounts).ConfigureAwait(false);
+                await GiveAccountsAsync(wanted, stop).ConfigureAwait(false);
             }
         }
 
         InBackground(token => SettleAsync(clock, token));
     });
 
+    /// <summary>Sees in the background to what its guest must know, and lets it through if it was not.</summary>
+    public void Settle(IReadOnlyList<MemberAccount> accounts)
+    {
+        if (machine is not null)
+        {
+            wanted = accounts;
+            InBackground(token => SettleAsync(clock: false, token));
+        }
+    }
+
     /// <summary>Boots from its disk; a saved state is given up.</summary>
     /// <exception cref="FaultException">HostRunning: somebody else was quicker. Its memory must not be cleared under it.</exception>
-    public Task BootAsync(IReadOnlyList<MemberAccount> accounts, Steps steps) => AloneAsync(async () =>
+    /// <exception cref="OperationCanceledException">Given up: it does not run, or it can be suspended.</exception>
+    public Task BootAsync(IReadOnlyList<MemberAccount> accounts, Steps steps, CancellationToken stop) => AloneAsync(async () =>
     {
+        stop.ThrowIfCancellationRequested();
         if (machine is not null)
         {
             throw new FaultException(FaultCodes.HostRunning, ("host", Definition.Name));
@@ -152,10 +176,11 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
             await Background.Run(() => HostFiles.ClearRam(Hardware, Places)).ConfigureAwait(false);
             Attach(await VirtualMachine.StartAsync(Start()).ConfigureAwait(false));
             Define(Definition with { Running = true, BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), SuspendedUnix = 0 });
-            await machine!.AgentAsync(options.Limits.Boot).ConfigureAwait(false);
+            await ReserveAsync().ConfigureAwait(false);    // what suspending needs, so before anything is given up
+            await machine!.AgentAsync(options.Limits.Boot).WaitAsync(stop).ConfigureAwait(false);
         }
 
-        await IntroduceAsync(accounts, clone: false, options.Limits.Agent, steps).ConfigureAwait(false);
+        await IntroduceAsync(accounts, clone: false, options.Limits.Agent, steps, stop).ConfigureAwait(false);
     });
 
     /// <summary>Suspends it, or failing that ends it. Afterwards it has no process, or the exception says which one cannot be ended.</summary>
@@ -227,7 +252,8 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
     /// <summary>Gives it the members' accounts, when it runs and has not got them.</summary>
     public Task ApplyAccountsAsync(IReadOnlyList<MemberAccount> accounts) => AloneAsync(async () =>
     {
-        if (machine is not null && Definition.Accounts != HostDefinition.AccountsMark(accounts))
+        wanted = accounts;
+        if (machine is not null && !HasAccounts)
         {
             await GiveAccountsAsync(accounts).ConfigureAwait(false);
         }
@@ -251,17 +277,21 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
         Limits = options.Limits,
     };
 
-    private async Task ReserveAsync()
+    /// <summary>False: there is no room on the volume to suspend it.</summary>
+    private async Task<bool> ReserveAsync()
     {
         try
         {
             await Background.Run(machine!.Reserve).ConfigureAwait(false);
+            return true;
         }
         catch (LinuxException e) when (e.Number == Errno.NoSpace)
         {
-            Become(HostState.Degraded, "no room on the volume to suspend it");
+            return false;
         }
     }
+
+    private void Become(bool room) => Become(room ? HostState.Running : HostState.Degraded, room ? "" : "no room on the volume to suspend it");
 
     private void Define(HostDefinition now)
     {
@@ -300,9 +330,10 @@ internal sealed partial class VirtualHost(HostFleetOptions options, HostDefiniti
         var token = running.Token;
         housekeeping = Task.Run(async () =>
         {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(token, closing);
             try
             {
-                await work(token).ConfigureAwait(false);
+                await work(either.Token).ConfigureAwait(false);
             }
             catch (Exception)
             {

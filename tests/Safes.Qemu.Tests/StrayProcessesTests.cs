@@ -1,0 +1,64 @@
+using Safes.Linux;
+
+namespace Safes.Qemu.Tests;
+
+/// <summary>Programs stand in for QEMU and virtiofsd: what counts is where they work and one argument.</summary>
+public sealed class StrayProcessesTests : IDisposable
+{
+    private readonly string place = Directory.CreateTempSubdirectory("safes-stray-").FullName;
+    private readonly List<Child> children = [];
+
+    public StrayProcessesTests()
+    {
+        Directory.CreateDirectory(Places.Home);
+        Directory.CreateDirectory(Places.Run);
+    }
+
+    private HostPlaces Places => new(Path.Combine(place, "home"), Path.Combine(place, "run"), Path.Combine(place, "share"), place);
+
+    public void Dispose()
+    {
+        children.ForEach(c => c.Kill());
+        children.ForEach(c => c.Dispose());
+        Directory.Delete(place, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_machine_that_was_started_and_not_recorded_is_ended_when_it_would_be_adopted()
+    {
+        var (qemu, virtiofsd) = (Start(Places.Home, "-uuid"), Start(Places.Run, "--shared-dir"));
+        Child[] others = [Start(Places.Home, "-edit"), Start(place, "-uuid"), Start(place, "--shared-dir")];
+        Assert.Null(await VirtualMachine.AdoptAsync(Machine()));
+        await Task.WhenAll(qemu.Exited, virtiofsd.Exited).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        Assert.All(others, o => Assert.False(o.Exited.IsCompleted, "somebody else's was ended"));
+    }
+
+    [Fact]
+    public async Task It_is_ended_before_another_is_started_with_the_same_disk()
+    {
+        var qemu = Start(Places.Home, "-uuid");
+        // No QEMU comes of it; what matters is what it finds before.
+        var machine = Machine() with { OpenPort = () => Task.FromResult(Fcntl.Open("/dev/null", Fcntl.ReadWrite)) };
+        await Assert.ThrowsAnyAsync<Exception>(() => VirtualMachine.StartAsync(machine));
+        await qemu.Exited.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task It_is_ended_when_its_host_is()
+    {
+        var qemu = Start(Places.Home, "-uuid");
+        await VirtualMachine.KillRecordedAsync(Places, TimeSpan.FromSeconds(5));
+        await qemu.Exited.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+    }
+
+    private MachineStart Machine() => new(
+        new Tools { Qemu = "/bin/false", QemuImg = "/bin/false", Virtiofsd = ["/bin/false"], Kernel = "", Modules = "", Busybox = "", Accelerator = "tcg", QemuVersion = "" },
+        new HostHardware("desk", 1, 1 << 20, "", 0, Guid.NewGuid()), Places, () => throw new InvalidOperationException(), null);
+
+    private Child Start(string directory, string argument)
+    {
+        var child = Child.Start(new ChildStart("/bin/sh", ["-c", "sleep 60; :", argument]) { WorkingDirectory = directory });
+        children.Add(child);
+        return child;
+    }
+}
