@@ -6,15 +6,16 @@ namespace Safes.Bench;
 /// <summary>TCP from a device through tunnel, gateway and bridge to a host, with the rules of a safe and, in turn, through the same gateway without any.</summary>
 internal static class GatewayPath
 {
-    private const int Bytes = 12 << 20;
+    private const int Bytes = 8 << 20;
 
     public static async Task<IReadOnlyList<Measurement>> RunAsync(int runs)
     {
-        await using var ruled = await GatewayScene.MakeAsync();
-        await using var bare = await GatewayScene.MakeAsync(hostile: true);
+        // Without rules nobody corrects a device's packet size, so both have the gateway's.
+        await using var ruled = await GatewayScene.MakeAsync(deviceMtu: 1216);
+        await using var bare = await GatewayScene.MakeAsync(hostile: true, deviceMtu: 1216);
         GatewayScene[] scenes = [ruled, bare];
         var servers = new List<BulkServer>();
-        var (up, down) = (new List<double>[] { [], [] }, new List<double>[] { [], [] });
+        var (up, down, cost) = (new List<double>[] { [], [] }, new List<double>[] { [], [] }, new List<double>[] { [], [] });
         try
         {
             foreach (var scene in scenes)
@@ -28,9 +29,11 @@ internal static class GatewayPath
             {
                 for (int s = 0; s < scenes.Length; s++)
                 {
+                    double before = ProcessorSeconds(scenes[s].Guest.Pid);
                     var speed = await Throughput.MeasureAsync(scenes[s].Anna.Pin, scenes[s].Addresses.Host(11), 22, Bytes, default);
                     up[s].Add(speed.Up);
                     down[s].Add(speed.Down);
+                    cost[s].Add(2 * Bytes * 8 / 1e6 / (ProcessorSeconds(scenes[s].Guest.Pid) - before));
                 }
             }
         }
@@ -44,6 +47,14 @@ internal static class GatewayPath
         [
             Measurement.AtLeast("path up", "TCP from a device through tunnel, gateway and bridge to a host", "Mbit/s", up[0], Bare, up[1], 0.9),
             Measurement.AtLeast("path down", "TCP from a host to a device", "Mbit/s", down[0], Bare, down[1], 0.9),
+            Measurement.AtLeast("path work", "bytes both ways for a second of the gateway's processor time", "Mbit", cost[0], Bare, cost[1], 0.9),
         ];
+    }
+
+    // Of a process, in user and kernel mode; in /proc/PID/stat these are the 14th and 15th, in hundredths.
+    private static double ProcessorSeconds(int pid)
+    {
+        string[] fields = File.ReadAllText($"/proc/{pid}/stat").Split(") ")[1].Split(' ');
+        return (long.Parse(fields[11], null) + long.Parse(fields[12], null)) / 100.0;
     }
 }

@@ -2,7 +2,7 @@ namespace Safes.EndToEnd;
 
 /// <summary>Where the demonstration's parts are, as ./demo built them.</summary>
 internal sealed record Options(
-    string Safe, string Safed, string GatewayImage, string WorkspaceImage, string Tools, string Source, string Home, string? Json, bool Clean, bool Keep, bool Thorough)
+    string Safe, string Safed, string GatewayImage, string WorkspaceImage, string Tools, string Source, string Home, string? Json, bool Clean, bool Keep, bool Thorough, int Cuts, int Seed)
 {
     public static Options Parse(string[] arguments)
     {
@@ -18,6 +18,7 @@ internal sealed record Options(
         bool clean = given.ContainsKey("--clean");
         return new Options(
             clean ? Or("--safe", "") : Need("--safe"), clean ? Or("--safed", "") : Need("--safed"), Or("--gateway-image", ""), Or("--workspace-image", ""),
-            Or("--tools", ""), Or("--source", ""), Or("--home", "/var/tmp/safes-demo"), given.GetValueOrDefault("--json"), clean, given.ContainsKey("--keep"), given.ContainsKey("--thorough"));
+            Or("--tools", ""), Or("--source", ""), Or("--home", "/var/tmp/safes-demo"), given.GetValueOrDefault("--json"), clean, given.ContainsKey("--keep"), given.ContainsKey("--thorough"),
+            int.Parse(Or("--cuts", "0"), null), int.Parse(Or("--seed", $"{Random.Shared.Next(1_000_000)}"), null));
     }
 }

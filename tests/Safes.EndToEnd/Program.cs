@@ -18,10 +18,11 @@ if (Unistd.EffectiveUser != 0)
 
 await Traces.RemoveAsync(options.Home);
 var stage = new Stage();
-using var story = new Story(options, stage);
+using var story = options.Cuts > 0 ? null : new Story(options, stage);
+using var cuts = options.Cuts > 0 ? new Cuts(options, stage) : null;
 try
 {
-    await story.TellAsync();
+    await (cuts?.HappenAsync() ?? story!.TellAsync());
 }
 catch (Exception e) when (e is InvalidOperationException or IOException or TimeoutException)
 {
