@@ -100,12 +100,13 @@ internal sealed partial class Cuts : IDisposable
         await anna.SafeAsync(["host", "remove", "extra", "--yes"]);
     }
 
-    /// <summary>Somebody's link and one of the server's programs go at once, and nobody starts anything again.</summary>
+    /// <summary>The last member's link goes, and one of the server's programs is killed or stands still for good; nobody starts anything again.</summary>
     private async Task ForsakenAsync(int n)
     {
         var victim = ((Victim[])[Victim.Safed, Victim.Guardian, Victim.Gateway, Victim.Host, Victim.Virtiofsd])[random.Next(5)];
+        bool frozen = random.Next(2) == 0;
         await World.LinkAsync("anna", up: false);
-        int killed = Victims.Kill(victim, world.Home);
+        int hit = frozen ? Victims.Freeze(victim, world.Home) : Victims.Kill(victim, world.Home);
         TimeSpan cut = BootClock.Now, limit = Lease + Bound;
         while (HasKey() && BootClock.Now - cut < limit)
         {
@@ -114,10 +115,15 @@ internal sealed partial class Cuts : IDisposable
 
         TimeSpan took = BootClock.Now - cut;
         bool gone = !HasKey();
+        if (frozen)
+        {
+            Victims.Kill(victim, world.Home);
+        }
+
         await World.LinkAsync("anna", up: true);
         await RestartAsync();
         string? wrong = await UsableAsync() ?? await LookAsync();
-        stage.Fact($"cut {n}: {Words(victim)} killed and the link cut for good: the key goes within lease and bound, nothing is lost", gone && killed > 0 && wrong is null,
+        stage.Fact($"cut {n}: {Words(victim)} {(frozen ? "frozen" : "killed")} and the link cut for good: the key goes within lease and bound, nothing is lost", gone && hit > 0 && wrong is null,
             string.Create(CultureInfo.InvariantCulture, $"after {took.TotalSeconds:0.0} s of {limit.TotalSeconds:0}; {seen.Number} numbers {wrong}"));
     }
 
@@ -177,17 +183,30 @@ internal sealed partial class Cuts : IDisposable
                 continue;
             }
 
-            var login = await anna.SshAsync("desk.ledger", "true", limit: TimeSpan.FromSeconds(20));
-            if (login.Exit == 0)
+            if (await LoginAsync() is not { } refusal)
             {
                 return null;
             }
 
             var start = await anna.SafeAsync(["host", "start", "desk"], limit: Patience);
-            said += login.Error + start.Output + start.Error;
+            said += refusal + start.Output + start.Error;
         }
 
         return $"not usable after {Patience.TotalSeconds:0} s: {said}";
+    }
+
+    /// <summary>Null when the host lets her in, or what ssh says.</summary>
+    private async Task<string?> LoginAsync()
+    {
+        try
+        {
+            var login = await anna.SshAsync("desk.ledger", "true", limit: TimeSpan.FromSeconds(30));
+            return login.Exit == 0 ? null : login.Error;
+        }
+        catch (TimeoutException e)
+        {
+            return e.Message;
+        }
     }
 
     private async Task<string?> LookAsync()
@@ -197,7 +216,7 @@ internal sealed partial class Cuts : IDisposable
             (seen, string? wrong) = await Workload.LookAsync(anna, "desk.ledger", seen);
             return wrong;
         }
-        catch (InvalidOperationException e)
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException)
         {
             return e.Message;
         }

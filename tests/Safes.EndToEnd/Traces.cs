@@ -48,9 +48,7 @@ internal static class Traces
     /// </summary>
     private static IEnumerable<int> Ours(string home)
     {
-        // "id parent dev root point ..": of a pin, the root names the namespace.
-        var namespaces = File.ReadAllLines("/proc/self/mountinfo").Select(l => l.Split(' '))
-            .Where(f => f[3].StartsWith("mnt:[", StringComparison.Ordinal) && f[4].StartsWith(home + "/", StringComparison.Ordinal)).Select(f => f[3]).ToHashSet();
+        var namespaces = Namespaces(home);
         foreach (string directory in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(directory), out int pid) && pid != Environment.ProcessId && Mentions(directory, home, namespaces))
@@ -59,6 +57,12 @@ internal static class Traces
             }
         }
     }
+
+    /// <summary>The mount namespaces that safes have pinned below this home.</summary>
+    internal static HashSet<string> Namespaces(string home) =>
+        // "id parent dev root point ..": of a pin, the root names the namespace.
+        [.. File.ReadAllLines("/proc/self/mountinfo").Select(l => l.Split(' '))
+            .Where(f => f[3].StartsWith("mnt:[", StringComparison.Ordinal) && f[4].StartsWith(home + "/", StringComparison.Ordinal)).Select(f => f[3])];
 
     private static bool Mentions(string process, string home, HashSet<string> namespaces)
     {

@@ -23,7 +23,9 @@ internal static class Victims
     /// <returns>How many there were.</returns>
     public static int Kill(Victim victim, string home)
     {
-        var hit = Processes(home).Where(p => p.What == victim || (victim == Victim.WholeServer && OfTheServer.Contains(p.What))).ToList();
+        var all = Processes(home).ToList();
+        var hit = all.Where(p => p.What == victim || (victim == Victim.WholeServer && OfTheServer.Contains(p.What))).ToList();
+        all.Except(hit).ToList().ForEach(p => p.Process.Dispose());
         foreach (var (_, process) in hit)
         {
             process.Kill();
@@ -39,6 +41,21 @@ internal static class Victims
         return count;
     }
 
+    /// <summary>Stops them where they are, as a debugger does or a device that never answers; they stay until they are killed.</summary>
+    /// <returns>How many there were.</returns>
+    public static int Freeze(Victim victim, string home)
+    {
+        var all = Processes(home).ToList();
+        var hit = all.Where(p => p.What == victim).ToList();
+        all.Except(hit).ToList().ForEach(p => p.Process.Dispose());
+        hit.ForEach(p =>
+        {
+            p.Process.Signal(SignalNumbers.Stop);
+            p.Process.Dispose();
+        });
+        return hit.Count;
+    }
+
     /// <summary>How many of a kind live.</summary>
     public static int Count(Victim what, string home)
     {
@@ -49,37 +66,33 @@ internal static class Victims
 
     private static IEnumerable<(Victim What, PidFd Process)> Processes(string home)
     {
+        var inside = Traces.Namespaces(home);
         foreach (string directory in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(directory), out int pid) && Kind(Read(directory), home, directory) is { } what && PidFd.Open(pid) is { } process)
+            if (int.TryParse(Path.GetFileName(directory), out int pid) && Kind(directory, home, inside) is { } what && PidFd.Open(pid) is { } process)
             {
                 yield return (what, process);
             }
         }
     }
 
-    private static Victim? Kind(string[] command, string home, string directory)
+    private static Victim? Kind(string directory, string home, HashSet<string> inside)
     {
-        if (command.Length < 2)
+        string line = string.Join(' ', Read(directory));
+        // What the server runs lives in the mount namespace that its safe has pinned; what a device runs has its home in the environment.
+        if (inside.Contains(new FileInfo(Path.Combine(directory, "ns/mnt")).LinkTarget ?? "") || line.Contains(home + "/", StringComparison.Ordinal))
         {
-            return null;
+            return line.Contains("qemu-system", StringComparison.Ordinal) ? (line.Contains("-name gateway ", StringComparison.Ordinal) ? Victim.Gateway : Victim.Host)
+                : line.Contains("virtiofsd", StringComparison.Ordinal) ? Victim.Virtiofsd
+                : line.Contains("safed run ", StringComparison.Ordinal) ? Victim.Safed
+                : line.EndsWith("safed guard", StringComparison.Ordinal) ? Victim.Guardian
+                : null;
         }
 
-        bool ours = command.Any(a => a.Contains(home + "/", StringComparison.Ordinal));
-        string line = string.Join(' ', command);
-        return line switch
-        {
-            _ when ours && line.Contains("qemu-system", StringComparison.Ordinal) => line.Contains("-name gateway ", StringComparison.Ordinal) ? Victim.Gateway : Victim.Host,
-            _ when ours && line.Contains("virtiofsd", StringComparison.Ordinal) => Victim.Virtiofsd,
-            _ when ours && line.Contains("safed run", StringComparison.Ordinal) => Victim.Safed,
-            _ when line.EndsWith("safed guard", StringComparison.Ordinal) && IsGuardianOf(home, directory) => Victim.Guardian,
-            _ when line.Contains("/safe session --safe ", StringComparison.Ordinal) && Text(directory, "environ").Contains($"={home}/", StringComparison.Ordinal) => Victim.Session,
-            _ => null,
-        };
+        return line.Contains("/safe session --safe ", StringComparison.Ordinal) && Text(directory, "environ").Contains($"={home}/", StringComparison.Ordinal)
+            ? Victim.Session
+            : null;
     }
-
-    // The guardian's command line names no safe; its mount namespace is the one where the safe's run directory lies.
-    private static bool IsGuardianOf(string home, string directory) => Text(directory, "mountinfo").Contains(home + "/", StringComparison.Ordinal);
 
     private static string[] Read(string directory) => Text(directory, "cmdline").TrimEnd('\0').Split('\0');
 
