@@ -12,12 +12,12 @@ internal static class Workload
         sudo tee /usr/local/bin/workload >/dev/null <<'P'
         #!/usr/bin/python3
         import os, sqlite3, subprocess, time
-        os.makedirs("/safe/work", exist_ok=True); os.makedirs("/var/lib/work", exist_ok=True); os.chdir("/var/lib/work")
+        os.makedirs("/safe/load", exist_ok=True); os.makedirs("/var/lib/load", exist_ok=True); os.chdir("/var/lib/load")
         def git(*a): subprocess.run(["git", "-c", "user.name=w", "-c", "user.email=w@w", "-c", "core.fsync=all", *a], check=True, stdout=subprocess.DEVNULL)
         for lock in (".git/index.lock", ".git/HEAD.lock", ".git/refs/heads/main.lock"):
             if os.path.exists(lock): os.remove(lock)   # what a killed git leaves, as its manual says
         if not os.path.exists(".git"): git("init", "-q", "-b", "main")
-        db = sqlite3.connect("/safe/work/numbers.db", timeout=60)
+        db = sqlite3.connect("/safe/load/numbers.db", timeout=60)
         db.execute("pragma synchronous=full"); db.execute("create table if not exists number (n integer primary key, text text)"); db.commit()
         n = db.execute("select coalesce(max(n), 0) from number").fetchone()[0]
         while True:
@@ -47,9 +47,9 @@ internal static class Workload
     private const string Look = """
         sudo python3 - <<'P'
         import sqlite3, subprocess
-        db = sqlite3.connect("/safe/work/numbers.db", timeout=60)
+        db = sqlite3.connect("/safe/load/numbers.db", timeout=60)
         print("database", *db.execute("select max(n), count(n) from number").fetchone(), db.execute("pragma integrity_check").fetchone()[0])
-        g = ["git", "-c", "safe.directory=*", "-C", "/var/lib/work"]
+        g = ["git", "-c", "safe.directory=*", "-C", "/var/lib/load"]
         last = subprocess.run([*g, "log", "-1", "--format=%s"], capture_output=True, text=True).stdout.strip()
         count = subprocess.run([*g, "rev-list", "--count", "HEAD"], capture_output=True, text=True).stdout.strip()
         for _ in range(5):     # a commit made meanwhile looks like a missing one

@@ -72,6 +72,14 @@ internal sealed partial class VirtualHost
     /// <summary>What need not be waited for when a safe opens.</summary>
     private async Task SettleAsync(bool clock, CancellationToken stop)
     {
+        if (Definition.SignedUnix == 0)
+        {
+            // Whoever made it ended before it knew who it is. Its port is still cut.
+            Become(HostState.Degraded, "not told yet who it is");
+            await IntroduceAsync(wanted, clone: true, options.Limits.Agent, new Steps(Definition.Name, null), stop).ConfigureAwait(false);
+            return;
+        }
+
         if (!clock)
         {
             while (!await SetClockAsync(options.Limits.Agent).WaitAsync(stop).ConfigureAwait(false))
