@@ -69,8 +69,9 @@ internal sealed class World(Options options)
             """, network: Pin(Internet));
     }
 
-    /// <summary>Takes a device off the internet, as a train in a tunnel does, or puts it back.</summary>
-    public static Task LinkAsync(string person, bool up) => Tool.RunAsync("ip", ["-n", DeviceOf(person), "link", "set", "eth0", up ? "up" : "down"]);
+    /// <summary>Takes a device off the internet, as a train in a tunnel does, or puts it back. At the other end of its link: it keeps its routes.</summary>
+    public static Task LinkAsync(string person, bool up) =>
+        Tool.RunAsync("ip", ["-n", Internet, "link", "set", $"sfd{Array.FindIndex(Links, l => l.Name == DeviceOf(person)) + 1}", up ? "up" : "down"]);
 
     public static async Task RemoveAsync()
     {
