@@ -5,7 +5,7 @@ internal sealed class Eavesdropper(Stage stage, World world, Options options, st
 {
     public async Task ListenedAsync(Capture capture, Person[] members)
     {
-        stage.Chapter("7  Who listened to everything");
+        stage.Chapter($"{(options.Thorough ? 7 : 6)}  Who listened to everything");
         await capture.StopAsync();
         stage.Fact("control: the record of the gateway's links has the members' SSH in it", Scan.Count(capture.File, "SSH-2.0-") > 0,
             $"{new FileInfo(capture.File).Length >> 10} KiB");
