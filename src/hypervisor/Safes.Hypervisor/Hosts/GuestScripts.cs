@@ -36,12 +36,14 @@ internal static class GuestScripts
         cat /etc/ssh/ssh_host_ed25519_key.pub
         """;
 
-    /// <summary>Gives the host its signed key and starts or reloads its sshd. A first time is made durable: a host must not forget who it is.</summary>
+    /// <summary>Gives the host its signed key; its sshd takes it. After a start somebody waits to log in, and a reload stops listening for a moment.</summary>
     public static string Certificate(string certificate, bool first) => $"""
         echo '{certificate}' >/etc/ssh/ssh_host_ed25519_key-cert.pub
-        {(first ? "systemctl --no-block restart systemd-journald; systemctl start ssh; sync"
-            : "if [ -s /run/sshd.pid ]; then kill -HUP $(cat /run/sshd.pid); else systemctl start ssh; fi")}
+        {(first ? "systemctl restart ssh" : "if [ -s /run/sshd.pid ]; then kill -HUP $(cat /run/sshd.pid); else systemctl start ssh; fi")}
         """;
+
+    /// <summary>Makes durable who the host is, and lets its journal know. Nobody need wait for it: a host that forgot is told again when it boots.</summary>
+    public const string Keep = "sync; systemctl --no-block restart systemd-journald";
 
     /// <summary>Exactly these members have accounts; those of others are shut, their files stay.</summary>
     public static string Accounts(IEnumerable<MemberAccount> accounts)

@@ -100,7 +100,7 @@ public sealed partial class HostFleet : IAsyncDisposable
     }
 
     /// <summary>From here on nothing is started, and no port let through any more.</summary>
-    public void Shut() => closing.Cancel();
+    public void Shut() => _ = closing.CancelAsync();     // whoever is woken by it must not hold up who cuts
 
     /// <summary>
     /// Cuts their ports, then suspends, all at once, every host that runs; what cannot be by <paramref name="limit"/> is stopped hard.

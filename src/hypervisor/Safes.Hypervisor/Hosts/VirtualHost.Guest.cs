@@ -7,6 +7,16 @@ namespace Safes.Hypervisor.Hosts;
 // What a host's guest is told through its agent: who it is, what time it is, who its members are.
 internal sealed partial class VirtualHost
 {
+    /// <summary>Sees in the background to what its guest must know, and lets it through if it was not.</summary>
+    public void Settle(IReadOnlyList<MemberAccount> accounts)
+    {
+        if (machine is not null)
+        {
+            wanted = accounts;
+            InBackground(token => SettleAsync(clock: false, token));
+        }
+    }
+
     /// <summary>Agent, clock, who it is, accounts, signed key; then its port is let through.</summary>
     private async Task IntroduceAsync(IReadOnlyList<MemberAccount> accounts, bool clone, TimeSpan agentLimit, Steps steps, CancellationToken stop)
     {
@@ -28,10 +38,14 @@ internal sealed partial class VirtualHost
         await SignAsync(agent, said.Output, first: true).ConfigureAwait(false);
         Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Accounts = HostDefinition.AccountsMark(accounts) });
         await AdmitAsync(clock, await ReserveAsync().ConfigureAwait(false), stop).ConfigureAwait(false);
-        if (!clock)
+        InBackground(async token =>
         {
-            InBackground(token => SettleAsync(clock: false, token));
-        }
+            await agent.RunAsync(GuestScripts.Keep, IdentityLimit).WaitAsync(token).ConfigureAwait(false);
+            if (!clock)
+            {
+                await SettleAsync(clock: false, token).ConfigureAwait(false);
+            }
+        });
     }
 
     /// <summary>Lets its port through, if it knows what time it is; else it is cut off until it does.</summary>
@@ -69,33 +83,81 @@ internal sealed partial class VirtualHost
         }
     }
 
-    /// <summary>What need not be waited for when a safe opens.</summary>
+    /// <summary>What need not be waited for when a safe opens. Tried until it is done or the machine has gone, whatever goes wrong: a host that
+    /// nobody tries again stays cut off. Between two tries others have their turn.</summary>
     private async Task SettleAsync(bool clock, CancellationToken stop)
+    {
+        var pause = ClockPause;
+        for (bool settled = false; !settled;)
+        {
+            await gate.WaitAsync(stop).ConfigureAwait(false);
+            try
+            {
+                settled = machine is null || (clock = await KnowsTheTimeAsync(clock, stop).ConfigureAwait(false)) && await HasSettledAsync(stop).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // Its agent has gone, the volume is full, or it has just ended: State says what matters, the next try what has become of it.
+            }
+            finally
+            {
+                gate.Release();
+            }
+
+            if (!settled)
+            {
+                await Task.Delay(pause, stop).ConfigureAwait(false);
+                pause = pause < SettlePause ? pause * 1.5 : SettlePause;
+            }
+        }
+    }
+
+    /// <summary>Lets it through once it knows who it is and what time it is.</summary>
+    private async Task<bool> KnowsTheTimeAsync(bool already, CancellationToken stop)
     {
         if (Definition.SignedUnix == 0)
         {
-            // Whoever made it ended before it knew who it is. Its port is still cut.
+            // Whoever made it ended before it knew who it is.
             Become(HostState.Degraded, "not told yet who it is");
             await IntroduceAsync(wanted, clone: true, options.Limits.Agent, new Steps(Definition.Name, null), stop).ConfigureAwait(false);
-            return;
         }
 
-        if (!clock)
+        if (already)
         {
-            while (!await SetClockAsync(options.Limits.Agent).WaitAsync(stop).ConfigureAwait(false))
-            {
-                await TryGiveAccountsAsync(stop).ConfigureAwait(false);
-                await Task.Delay(ClockPause, stop).ConfigureAwait(false);
-            }
-
-            await TryGiveAccountsAsync(stop).ConfigureAwait(false);
-            await AdmitAsync(clock: true, await ReserveAsync().ConfigureAwait(false), stop).ConfigureAwait(false);
+            return true;
         }
 
+        bool clock = await SetClockAsync(options.Limits.Agent).WaitAsync(stop).ConfigureAwait(false);
+        await TryGiveAccountsAsync(stop).ConfigureAwait(false);
+        await AdmitAsync(clock, clock && await ReserveAsync().ConfigureAwait(false), stop).ConfigureAwait(false);
+        return clock;
+    }
+
+    private async Task<bool> HasSettledAsync(CancellationToken stop)
+    {
+        await TryGiveAccountsAsync(stop).ConfigureAwait(false);
         await machine!.Qmp.CallAsync("announce-self", AnnounceOnce()).ConfigureAwait(false);
         stop.ThrowIfCancellationRequested();
         Define(Definition);
         await RenewIfOldAsync().ConfigureAwait(false);
+        return HasAccounts;
+    }
+
+    private void InBackground(Func<CancellationToken, Task> work)
+    {
+        var token = running.Token;
+        housekeeping = Task.Run(async () =>
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(token, closing);
+            try
+            {
+                await work(either.Token).ConfigureAwait(false);
+            }
+            catch (Exception)
+            {
+                // The host's own trouble, or its end; what matters of it is in State and Note.
+            }
+        });
     }
 
     private static System.Text.Json.Nodes.JsonObject AnnounceOnce() => new() { ["initial"] = 50, ["max"] = 100, ["rounds"] = 2, ["step"] = 50 };
@@ -125,9 +187,9 @@ internal sealed partial class VirtualHost
                 await GiveAccountsAsync(wanted, stop).ConfigureAwait(false);
             }
         }
-        catch (Exception e) when (e is HungException or QmpException { Kind: not QmpException.Gone })
+        catch (Exception e) when (e is not OperationCanceledException)
         {
-            // Its agent does not answer: with the next try at its clock.
+            // Its agent does not answer, or the volume is full: with the next try. It must hold up nothing else.
         }
     }
 

@@ -10,7 +10,7 @@ namespace Safes.Hypervisor.Hosts;
 internal sealed partial class VirtualHost(
     HostFleetOptions options, HostDefinition definition, Action<VirtualHost> changed, CancellationToken closing) : IAsyncDisposable
 {
-    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1), ClockPause = TimeSpan.FromSeconds(1), SignedFor = TimeSpan.FromDays(1),
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1), ClockPause = TimeSpan.FromSeconds(1), SettlePause = TimeSpan.FromSeconds(30), SignedFor = TimeSpan.FromDays(1),
         IdentityLimit = TimeSpan.FromSeconds(120);
 
     private readonly SemaphoreSlim gate = new(1);
@@ -137,6 +137,12 @@ internal sealed partial class VirtualHost(
             room = await reserving.ConfigureAwait(false);    // what suspending needs, so before anything is given up
         }
 
+        if (Definition.SignedUnix == 0)
+        {
+            await IntroduceAsync(wanted, clone: true, options.Limits.Agent, steps, stop).ConfigureAwait(false);     // making it was cut short
+            return;
+        }
+
         await AdmitAsync(clock, room, stop).ConfigureAwait(false);
         if (clock && !HasAccounts)
         {
@@ -148,16 +154,6 @@ internal sealed partial class VirtualHost(
 
         InBackground(token => SettleAsync(clock, token));
     });
-
-    /// <summary>Sees in the background to what its guest must know, and lets it through if it was not.</summary>
-    public void Settle(IReadOnlyList<MemberAccount> accounts)
-    {
-        if (machine is not null)
-        {
-            wanted = accounts;
-            InBackground(token => SettleAsync(clock: false, token));
-        }
-    }
 
     /// <summary>Boots from its disk; a saved state is given up.</summary>
     /// <exception cref="FaultException">HostRunning: somebody else was quicker. Its memory must not be cleared under it.</exception>
@@ -184,7 +180,13 @@ internal sealed partial class VirtualHost(
     });
 
     /// <summary>Suspends it, or failing that ends it. Afterwards it has no process, or the exception says which one cannot be ended.</summary>
-    public Task SuspendAsync(ulong generation, TimeSpan limit) => AloneAsync(limit, async left =>
+    public async Task SuspendAsync(ulong generation, TimeSpan limit)
+    {
+        await running.CancelAsync().ConfigureAwait(false);     // first: what settles it has the gate
+        await AloneAsync(limit, left => SuspendAsync(generation, limit, left)).ConfigureAwait(false);
+    }
+
+    private async Task SuspendAsync(ulong generation, TimeSpan limit, TimeSpan left)
     {
         if (machine is not { } leaving)
         {
@@ -207,7 +209,7 @@ internal sealed partial class VirtualHost(
             Become(HostState.Failed, $"its memory was lost when the safe closed: {HostFaults.Note(fault)}");
             throw fault;
         }
-    });
+    }
 
     /// <summary>Writes dirty memory to the volume while the guest runs on. Whoever suspends it meanwhile waits for this to let go of the file.</summary>
     public Task WriteBackAsync()
@@ -220,19 +222,23 @@ internal sealed partial class VirtualHost(
         return writingBack;
     }
 
-    public Task PowerOffAsync(TimeSpan limit) => AloneAsync(async () =>
+    public async Task PowerOffAsync(TimeSpan limit)
     {
-        if (machine is { } leaving)
+        await running.CancelAsync().ConfigureAwait(false);
+        await AloneAsync(async () =>
         {
-            expectedToEnd = true;
-            await running.CancelAsync().ConfigureAwait(false);
-            await leaving.PowerOffAsync(limit).ConfigureAwait(false);
-            await DetachAsync().ConfigureAwait(false);
-        }
+            if (machine is { } leaving)
+            {
+                expectedToEnd = true;
+                await running.CancelAsync().ConfigureAwait(false);
+                await leaving.PowerOffAsync(limit).ConfigureAwait(false);
+                await DetachAsync().ConfigureAwait(false);
+            }
 
-        Become(HostState.Stopped, "");
-        Define(Definition with { Running = false });
-    });
+            Become(HostState.Stopped, "");
+            Define(Definition with { Running = false });
+        }).ConfigureAwait(false);
+    }
 
     /// <summary>Ends its processes at once, whatever else is under way with it.</summary>
     public async Task KillAsync()
@@ -323,23 +329,6 @@ internal sealed partial class VirtualHost(
 
         // Its connections are closed, so it ends soon; it may have a file of the volume open until then.
         await Task.WhenAny(Task.WhenAll(housekeeping, writingBack), Task.Delay(options.Limits.Command)).ConfigureAwait(false);
-    }
-
-    private void InBackground(Func<CancellationToken, Task> work)
-    {
-        var token = running.Token;
-        housekeeping = Task.Run(async () =>
-        {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(token, closing);
-            try
-            {
-                await work(either.Token).ConfigureAwait(false);
-            }
-            catch (Exception)
-            {
-                // The host's own trouble, or its end; what matters of it is in State and Note.
-            }
-        });
     }
 
     /// <summary>Sees to it that a host that ends by itself is known to have ended, and one that lost its share to have.</summary>
