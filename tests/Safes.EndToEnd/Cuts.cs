@@ -188,6 +188,8 @@ internal sealed partial class Cuts : IDisposable
                 return null;
             }
 
+            // Its memory is lost, or its share: then `safe host list` says to stop and start it.
+            await anna.SafeAsync(["host", "stop", "desk"], limit: Patience);
             var start = await anna.SafeAsync(["host", "start", "desk"], limit: Patience);
             said += refusal + start.Output + start.Error;
         }
@@ -195,15 +197,15 @@ internal sealed partial class Cuts : IDisposable
         return $"not usable after {Patience.TotalSeconds:0} s: {said}";
     }
 
-    /// <summary>Null when the host lets her in, or what ssh says.</summary>
+    /// <summary>Null when the host lets her in and has the team's directory, or what ssh says.</summary>
     private async Task<string?> LoginAsync()
     {
         try
         {
-            var login = await anna.SshAsync("desk.ledger", "true", limit: TimeSpan.FromSeconds(30));
+            var login = await anna.SshAsync("desk.ledger", "timeout -s KILL 10 stat /safe/load", limit: TimeSpan.FromSeconds(40));
             return login.Exit == 0 ? null : login.Error;
         }
-        catch (TimeoutException e)
+        catch (IOException e)
         {
             return e.Message;
         }
@@ -216,7 +218,7 @@ internal sealed partial class Cuts : IDisposable
             (seen, string? wrong) = await Workload.LookAsync(anna, "desk.ledger", seen);
             return wrong;
         }
-        catch (Exception e) when (e is InvalidOperationException or TimeoutException)
+        catch (Exception e) when (e is InvalidOperationException or IOException)
         {
             return e.Message;
         }

@@ -70,7 +70,7 @@ internal static class Workload
     /// <returns>What is there now, and null or what is wrong with it.</returns>
     public static async Task<(Seen Now, string? Wrong)> LookAsync(Person person, string host, Seen before)
     {
-        string said = await person.WorkAsync(host, Look);
+        string said = await person.WorkAsync(host, Look, TimeSpan.FromMinutes(2));
         string[][] lines = [.. said.Split('\n').Select(l => l.Split(' ', 4))];
         if (lines is not [["database", var number, var count, var database], ["git", var commit, _, var repository]])
         {
