@@ -27,7 +27,7 @@ public sealed record Measurement(
         double median = MedianOf(ms), other = MedianOf(Milliseconds(baselineTimes));
         string limit = orMilliseconds > 0 ? $"{ratio} times, or {orMilliseconds} ms more" : $"{ratio} times";
         return new Measurement(
-            name, what, "ms", median, ms.Length, ms.Min(), ms.Max(), baseline, other, median / other, limit, median <= Math.Max(other * ratio, other + orMilliseconds));
+            name, what, "ms", median, ms.Length, ms.Min(), ms.Max(), baseline, other, median / other, limit, median <= other * ratio || (orMilliseconds > 0 && median <= other + orMilliseconds));
     }
 
     /// <summary>A rate, the more the better, that must reach a share of the baseline's.</summary>
