@@ -26,8 +26,7 @@ internal sealed class Adversary(Stage stage, World world, Server server)
         stage.Chapter("4  What an adversary has now");
         string status = await server.DoAsync(["status", "ledger"]);
         stage.Fact("safed says closed, by what the kernel says", status.Contains("closed", StringComparison.OrdinalIgnoreCase));
-        string keys = await File.ReadAllTextAsync("/proc/keys");
-        stage.Fact("no key of a file system is in the kernel", !keys.Contains("fscrypt", StringComparison.Ordinal), "/proc/keys");
+        stage.Fact("no key of a file system is in the kernel", !Proc.HasKey(), "/proc/keys");
         stage.Fact("no virtual machine runs but the gateway", Processes("qemu-system") == 1 && Processes("virtiofsd") == 0,
             $"{Processes("qemu-system")} QEMU, {Processes("virtiofsd")} virtiofsd");
         stage.Fact("nothing of the volume is mounted in any namespace", !Mounted(), "every /proc/*/mountinfo");
@@ -66,43 +65,14 @@ internal sealed class Adversary(Stage stage, World world, Server server)
         return lines.Select(l => l.Split(' ')).First(f => f[4].StartsWith(world.RunRoot, StringComparison.Ordinal) && f.Any(w => w.StartsWith("/dev/loop", StringComparison.Ordinal)))[4].TrimStart('/');
     }
 
-    private bool Mounted()
-    {
-        foreach (string file in Directory.EnumerateDirectories("/proc").Select(d => Path.Combine(d, "mountinfo")).Where(File.Exists))
-        {
-            try
-            {
-                if (File.ReadLines(file).Any(l => l.Contains(world.Home, StringComparison.Ordinal) && l.Contains(" ext4 /dev/loop", StringComparison.Ordinal)))
-                {
-                    return true;
-                }
-            }
-            catch (IOException)
-            {
-                // that process ended while we looked
-            }
-        }
-
-        return false;
-    }
+    private bool Mounted() =>
+        Proc.All().SelectMany(pid => Proc.Text(pid, "mountinfo").Split('\n'))
+            .Any(l => l.Contains(world.Home, StringComparison.Ordinal) && l.Contains(" ext4 /dev/loop", StringComparison.Ordinal));
 
     /// <summary>How many processes of a program live in the safe's mount namespace, where all of its children are born.</summary>
     private int Processes(string program)
     {
-        string home = File.ReadAllText($"/proc/{server.Pid}/mountinfo");
-        return Directory.EnumerateDirectories("/proc").Where(d => int.TryParse(Path.GetFileName(d), out _))
-            .Count(d => Read(d, "cmdline").Split('\0')[0].Contains(program, StringComparison.Ordinal) && Read(d, "mountinfo") == home);
-    }
-
-    private static string Read(string process, string file)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(process, file));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return "";      // it ended while we looked
-        }
+        string inside = Proc.Text(server.Pid, "mountinfo");
+        return Proc.All().Count(pid => Proc.CommandLine(pid).Split(' ')[0].Contains(program, StringComparison.Ordinal) && Proc.Text(pid, "mountinfo") == inside);
     }
 }

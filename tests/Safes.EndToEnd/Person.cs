@@ -77,6 +77,9 @@ internal sealed class Person(World world, Options options, string name, string p
         return result.Exit == 0 ? result.Output : throw new InvalidOperationException($"safe {arguments[0]} ended with {result.Exit}");
     }
 
+    /// <summary>`safe id`: writes NAME.safeid into their home.</summary>
+    public Task<string> IdAsync(string device) => DoAsync(["id", "--name", name, "--device", device, "--out", At($"{name}.safeid")]);
+
     /// <summary>Plain OpenSSH, as the member would use it.</summary>
     public Task<ToolOutput> SshAsync(string host, string command, string? input = null, TimeSpan? limit = null) =>
         Tool.TryAsync("ssh", ["-F", SshConfiguration, "-o", "ConnectTimeout=20", host, command], input, Network, limit ?? TimeSpan.FromMinutes(6), Environment);

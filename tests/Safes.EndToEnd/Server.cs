@@ -27,6 +27,11 @@ internal sealed class Server(World world, Options options) : IDisposable
         return result.Exit == 0 ? result.Output : throw new InvalidOperationException($"safed {arguments[0]} ended with {result.Exit}");
     }
 
+    /// <summary>`safed init`: a safe for one owner, whose id lies in their home already; its address goes there.</summary>
+    public Task<string> InitAsync(Person owner) => DoAsync(
+        ["init", "ledger", "--owner", owner.At($"{owner.Name}.safeid"), "--size", "14G", "--endpoint", $"{World.ServerAddress}:{World.Port}", "--volume", world.Volume,
+            "--gateway-image", options.GatewayImage, "--image", options.WorkspaceImage, "--address", owner.At("ledger.safeaddress")]);
+
     /// <summary>Starts `safed run` and waits until it answers.</summary>
     public async Task RunAsync()
     {

@@ -44,11 +44,9 @@ internal sealed class Story : IDisposable
     {
         stage.Chapter("1  A safe for a team: no secret is handed over");
         await world.MakeAsync();
-        await anna.DoAsync(["id", "--name", "anna", "--device", "laptop", "--out", anna.At("anna.safeid")]);
-        await bob.DoAsync(["id", "--name", "bob", "--device", "desktop", "--out", bob.At("bob.safeid")]);
-        await stage.StepAsync("safed init", () => server.DoAsync(
-            ["init", "ledger", "--owner", anna.At("anna.safeid"), "--size", "14G", "--endpoint", $"{World.ServerAddress}:{World.Port}", "--volume", world.Volume,
-                "--gateway-image", options.GatewayImage, "--image", options.WorkspaceImage, "--address", anna.At("ledger.safeaddress")]));
+        await anna.IdAsync("laptop");
+        await bob.IdAsync("desktop");
+        await stage.StepAsync("safed init", () => server.InitAsync(anna));
         await stage.StepAsync("safed answers", server.RunAsync);
         capture = Capture.Start(server, world);
         await stage.StepAsync("safe join (owner: volume and key come to be)",

@@ -42,45 +42,11 @@ internal static class Traces
         }
     }
 
-    /// <summary>
-    /// Processes that were started for this home: it stands in their command line or environment, or they live in the mount
-    /// namespace that its safe has pinned there.
-    /// </summary>
+    /// <summary>Processes that were started for this home, but for the demonstration itself and who started it.</summary>
     private static IEnumerable<int> Ours(string home)
     {
-        var namespaces = Namespaces(home);
-        foreach (string directory in Directory.EnumerateDirectories("/proc"))
-        {
-            if (int.TryParse(Path.GetFileName(directory), out int pid) && pid != Environment.ProcessId && Mentions(directory, home, namespaces))
-            {
-                yield return pid;
-            }
-        }
-    }
-
-    /// <summary>The mount namespaces that safes have pinned below this home.</summary>
-    internal static HashSet<string> Namespaces(string home) =>
-        // "id parent dev root point ..": of a pin, the root names the namespace.
-        [.. File.ReadAllLines("/proc/self/mountinfo").Select(l => l.Split(' '))
-            .Where(f => f[3].StartsWith("mnt:[", StringComparison.Ordinal) && f[4].StartsWith(home + "/", StringComparison.Ordinal)).Select(f => f[3])];
-
-    private static bool Mentions(string process, string home, HashSet<string> namespaces)
-    {
-        try
-        {
-            string command = File.ReadAllText(Path.Combine(process, "cmdline"));
-            if (command.Contains("Safes.EndToEnd", StringComparison.Ordinal))
-            {
-                return false;
-            }
-
-            return command.Contains(home + "/", StringComparison.Ordinal)
-                || File.ReadAllText(Path.Combine(process, "environ")).Contains($"={home}/", StringComparison.Ordinal)
-                || namespaces.Contains(new FileInfo(Path.Combine(process, "ns/mnt")).LinkTarget ?? "");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;   // it ended while we looked
-        }
+        var pinned = Proc.PinnedBelow(home);
+        return Proc.All().Where(pid => (Proc.BelongsTo(pid, home, pinned) || Proc.HasHome(pid, home))
+            && !Proc.CommandLine(pid).Contains("Safes.EndToEnd", StringComparison.Ordinal));
     }
 }

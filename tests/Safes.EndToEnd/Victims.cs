@@ -23,21 +23,10 @@ internal static class Victims
     /// <returns>How many there were.</returns>
     public static int Kill(Victim victim, string home)
     {
-        var all = Processes(home).ToList();
-        var hit = all.Where(p => p.What == victim || (victim == Victim.WholeServer && OfTheServer.Contains(p.What))).ToList();
-        all.Except(hit).ToList().ForEach(p => p.Process.Dispose());
-        foreach (var (_, process) in hit)
-        {
-            process.Kill();
-        }
-
-        int count = 0;
-        foreach (var (_, process) in hit)
-        {
-            count += process.WaitForEnd(TimeSpan.FromSeconds(10)) ? 1 : 0;
-            process.Dispose();
-        }
-
+        var hit = Find(victim, home);
+        hit.ForEach(p => p.Kill());
+        int count = hit.Count(p => p.WaitForEnd(TimeSpan.FromSeconds(10)));
+        hit.ForEach(p => p.Dispose());
         return count;
     }
 
@@ -45,42 +34,32 @@ internal static class Victims
     /// <returns>How many there were.</returns>
     public static int Freeze(Victim victim, string home)
     {
-        var all = Processes(home).ToList();
-        var hit = all.Where(p => p.What == victim).ToList();
-        all.Except(hit).ToList().ForEach(p => p.Process.Dispose());
-        hit.ForEach(p =>
-        {
-            p.Process.Signal(SignalNumbers.Stop);
-            p.Process.Dispose();
-        });
+        var hit = Find(victim, home);
+        hit.ForEach(p => p.Signal(SignalNumbers.Stop));
+        hit.ForEach(p => p.Dispose());
         return hit.Count;
     }
 
     /// <summary>How many of a kind live.</summary>
     public static int Count(Victim what, string home)
     {
-        var all = Processes(home).ToList();
-        all.ForEach(p => p.Process.Dispose());
-        return all.Count(p => p.What == what);
+        var pinned = Proc.PinnedBelow(home);
+        return Proc.All().Count(pid => Kind(pid, home, pinned) == what);
     }
 
-    private static IEnumerable<(Victim What, PidFd Process)> Processes(string home)
+    private static List<PidFd> Find(Victim victim, string home)
     {
-        var inside = Traces.Namespaces(home);
-        foreach (string directory in Directory.EnumerateDirectories("/proc"))
-        {
-            if (int.TryParse(Path.GetFileName(directory), out int pid) && Kind(directory, home, inside) is { } what && PidFd.Open(pid) is { } process)
-            {
-                yield return (what, process);
-            }
-        }
+        var pinned = Proc.PinnedBelow(home);
+        return [.. Proc.All()
+            .Where(pid => Kind(pid, home, pinned) is { } what && (what == victim || (victim == Victim.WholeServer && OfTheServer.Contains(what))))
+            .Select(PidFd.Open).OfType<PidFd>()];
     }
 
-    private static Victim? Kind(string directory, string home, HashSet<string> inside)
+    private static Victim? Kind(int pid, string home, HashSet<string> pinned)
     {
-        string line = string.Join(' ', Read(directory));
+        string line = Proc.CommandLine(pid);
         // What the server runs lives in the mount namespace that its safe has pinned; what a device runs has its home in the environment.
-        if (inside.Contains(new FileInfo(Path.Combine(directory, "ns/mnt")).LinkTarget ?? "") || line.Contains(home + "/", StringComparison.Ordinal))
+        if (Proc.BelongsTo(pid, home, pinned))
         {
             return line.Contains("qemu-system", StringComparison.Ordinal) ? (line.Contains("-name gateway ", StringComparison.Ordinal) ? Victim.Gateway : Victim.Host)
                 : line.Contains("virtiofsd", StringComparison.Ordinal) ? Victim.Virtiofsd
@@ -89,22 +68,6 @@ internal static class Victims
                 : null;
         }
 
-        return line.Contains("/safe session --safe ", StringComparison.Ordinal) && Text(directory, "environ").Contains($"={home}/", StringComparison.Ordinal)
-            ? Victim.Session
-            : null;
-    }
-
-    private static string[] Read(string directory) => Text(directory, "cmdline").TrimEnd('\0').Split('\0');
-
-    private static string Text(string directory, string file)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(directory, file));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return "";      // it ended while we looked
-        }
+        return line.Contains("/safe session --safe ", StringComparison.Ordinal) && Proc.HasHome(pid, home) ? Victim.Session : null;
     }
 }

@@ -5,7 +5,7 @@ using Safes.Linux;
 [assembly: SupportedOSPlatform("linux")]
 [assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
 
-namespace Safes.Vm.Tests;
+namespace Safes.Tests;
 
 /// <summary>
 /// A namespace that anybody makes while a test's volume is mounted would get a copy of the mount and keep the volume busy. So the whole test

@@ -1,0 +1,40 @@
+namespace Safes.EndToEnd;
+
+/// <summary>What /proc says of other processes; of one that ended while we looked it says nothing.</summary>
+internal static class Proc
+{
+    public static IEnumerable<int> All() =>
+        Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), out int pid) ? pid : 0).Where(pid => pid > 0);
+
+    /// <summary>A file of /proc/PID, such as "environ"; empty when the process is gone.</summary>
+    public static string Text(int pid, string file)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/{file}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    /// <summary>Program and arguments, parted by spaces.</summary>
+    public static string CommandLine(int pid) => Text(pid, "cmdline").TrimEnd('\0').Replace('\0', ' ');
+
+    /// <summary>Whether it was started for a home: that stands in its command line, or it lives in a mount namespace that is pinned there.</summary>
+    public static bool BelongsTo(int pid, string home, HashSet<string> pinned) =>
+        CommandLine(pid).Contains(home + "/", StringComparison.Ordinal) || pinned.Contains(new FileInfo($"/proc/{pid}/ns/mnt").LinkTarget ?? "");
+
+    /// <summary>Whether its environment has a variable that begins with a home.</summary>
+    public static bool HasHome(int pid, string home) => Text(pid, "environ").Contains($"={home}/", StringComparison.Ordinal);
+
+    /// <summary>The mount namespaces that safes have pinned below a home.</summary>
+    public static HashSet<string> PinnedBelow(string home) =>
+        // "id parent dev root point ..": of a pin, the root names the namespace.
+        [.. File.ReadAllLines("/proc/self/mountinfo").Select(l => l.Split(' '))
+            .Where(f => f[3].StartsWith("mnt:[", StringComparison.Ordinal) && f[4].StartsWith(home + "/", StringComparison.Ordinal)).Select(f => f[3])];
+
+    /// <summary>Whether the kernel holds a key of a file system.</summary>
+    public static bool HasKey() => File.ReadAllText("/proc/keys").Contains("fscrypt", StringComparison.Ordinal);
+}
