@@ -164,12 +164,13 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
             });
         }
 
-        if (w.Faults < faults)
+        if (w.Guardian is not null && (w.Faults < faults || abandoned))
         {
-            if (w.Guardian is not null)
+            var alone = w with { Guardian = null, GuardianDied = w.Key != KeyFound.Absent, Faults = abandoned ? w.Faults : w.Faults + 1 };
+            yield return ("the guardian dies", After(p with { World = alone }, new GuardianLost(S(w.Now))));
+            if (abandoned)
             {
-                yield return ("the guardian dies", After(
-                    p with { World = w with { Guardian = null, GuardianDied = w.Key != KeyFound.Absent, Faults = w.Faults + 1 } }, new GuardianLost(S(w.Now))));
+                yield return ("both die", p with { World = alone with { SafedDead = true, HeldBySafed = false, Plan = [] } });
             }
         }
 
@@ -241,13 +242,7 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
             Report("14 a restart opens nothing", $"it was {p.State}", trace);
         }
 
-        var w = p.World with { SafedDead = false, Plan = then.Effects };
-        if (w.Guardian is null && then.State is Open)
-        {
-            w = w with { LeaseEnd = S(w.Now) + terms.Lease };    // nobody is left who knows of an earlier one
-        }
-
-        return new Place(then.State, Remember(then.State, w));
+        return new Place(then.State, Remember(then.State, p.World with { SafedDead = false, Plan = then.Effects }));
     }
 
     private Place PerformFirst(Place p, string[]? trace)
@@ -262,7 +257,7 @@ internal sealed class Exploration(Next next, Restart restart, Terms terms, int f
         var at = S(w.Now);
         SafeEvent happened = effect is not VerifyClosed ? new Performed(at, effect)
             : w.Key == KeyFound.Absent && !w.Attached && !w.Hosts ? new FoundClosed(at, w.Claimed)
-            : new FoundHeld(at, "held", [w.HeldBySafed ? new Holder(1, "safed", "open file", Ours: true) : new Holder(7, "sh", "cwd")]);
+            : new FoundHeld(at, "held", w.Unseen ? [] : [w.HeldBySafed ? new Holder(1, "safed", "open file", Ours: true) : new Holder(7, "sh", "cwd")]);
         return After(p with { World = w }, happened, trace);
     }
 

@@ -34,7 +34,7 @@ public sealed class ExplorationTests
         Assert.True(found.Broken.Count == 0, found.FirstTrace);
     }
 
-    /// <summary>Every second and every effect is a place to die at; the deadline is that of the leases there were.</summary>
+    /// <summary>Every second and every effect is a place to die at, for safed, the guardian and both; the deadline is that of the leases there were.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -47,12 +47,14 @@ public sealed class ExplorationTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void The_guardian_ends_a_safed_that_holds_the_volume_itself(bool reboots)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public void The_guardian_ends_a_safed_that_holds_the_volume_itself(bool reboots, bool unseen)
     {
         var found = new Exploration(SafeLifecycle.Next, SafeLifecycle.Restart, Times with { Reboots = reboots }, faults: 0)
-            .Run(depth: 12, ClosingState, ClosingWorld with { Held = false, HeldBySafed = true });
+            .Run(depth: 12, ClosingState, ClosingWorld with { Held = false, HeldBySafed = true, Unseen = unseen });
         Assert.True(found.Broken.Count == 0, found.FirstTrace);
     }
 
@@ -69,6 +71,7 @@ public sealed class ExplorationTests
             (OpenState, OpenWorld),
             (ClosingState, ClosingWorld),
             (ClosingState, ClosingWorld with { Held = false, HeldBySafed = true }),
+            (ClosingState, ClosingWorld with { Held = false, HeldBySafed = true, Unseen = true }),
         ];
         Assert.Contains(
             from depth in new[] { 3, 5, 8 } from start in starts select (depth, start),    // the shallow ones first: most are caught early
@@ -87,6 +90,7 @@ public sealed class ExplorationTests
         Inside = true,
         Allowed = [Device(1), Device(2)],
         Guardian = S(5),
+        Guarded = S(5),
         Recorded = [Id(1), Id(2)],
         Proved = [Id(1), Id(2)],
         Answered = [(Id(1), 0), (Id(2), 0)],
@@ -98,7 +102,7 @@ public sealed class ExplorationTests
     /// <summary>About to lock, with somebody in the way.</summary>
     private static World ClosingWorld => OpenWorld with
     {
-        Allowed = [], Hosts = false, Inside = false, Recorded = [], Held = true, Guardian = S(3), LeaseEnd = S(0),
+        Allowed = [], Hosts = false, Inside = false, Recorded = [], Held = true, Guardian = S(3), Guarded = S(3), LeaseEnd = S(0),
         Plan = [new LockVolume(), new VerifyClosed()],
     };
 
@@ -148,7 +152,11 @@ public sealed class ExplorationTests
         }, SafeLifecycle.Restart),
         ["takes an unfinished opening for an open safe"] = ("14", SafeLifecycle.Next, (f, at, t) => f.Key == KeyFound.Present
             ? new(new Open([], new Awaited([Id(1)], at + t.Lease)), [new ArmGuardian(at + t.Lease + t.Bound)]) : SafeLifecycle.Restart(f, at, t)),
-        ["waits a whole lease after every restart"] = ("03", SafeLifecycle.Next, (f, at, t) => SafeLifecycle.Restart(f with { GuardedUntil = null }, at, t)),
+        ["waits a whole lease after every restart"] = ("03", SafeLifecycle.Next, (f, at, t) => SafeLifecycle.Restart(f with { GuardedUntil = at + t.Lease + t.Bound }, at, t)),
+        ["knows no deadline once both have died"] = ("03", SafeLifecycle.Next, (f, at, t) => f is { GuardedUntil: { } until } && until <= at
+            ? SafeLifecycle.Restart(f with { GuardedUntil = at + t.Bound }, at, t) : SafeLifecycle.Restart(f, at, t)),
+        ["puts the guardian off while nobody knows who is in the way"] = ("03", (s, e, t) => SafeLifecycle.Next(
+            s, e is FoundHeld { Holders.IsEmpty: true } h ? h with { Holders = [new Holder(7, "sh", "cwd")] } : e, t), SafeLifecycle.Restart),
         ["puts the guardian off while safed itself is in the way"] = ("03", (s, e, t) => SafeLifecycle.Next(
             s, e is FoundHeld h ? h with { Holders = [.. h.Holders.Select(x => x with { Ours = false })] } : e, t), SafeLifecycle.Restart),
         ["goes on after a failed step"] = ("16", (s, e, t) => (s, e) is (Opening, EffectFailed) ? Transition.Same(s) : SafeLifecycle.Next(s, e, t),

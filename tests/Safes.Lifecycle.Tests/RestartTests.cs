@@ -29,9 +29,14 @@ public sealed class RestartTests
     public void A_mount_without_a_key_is_taken_away() => Assert.IsType<Closing>(After(Nothing with { Mounted = true }).State);
 
     [Fact]
+    public void An_open_safe_that_nobody_knows_a_deadline_of_is_closed() => Assert.Equal(
+        new Closing(CloseReason.FoundUnfinished, S(5) + Times.Bound),
+        After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Id(1)] }).State);
+
+    [Fact]
     public void An_open_safe_waits_one_lease_for_its_sessions_and_lets_nobody_through_before()
     {
-        var then = After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Id(1)] });
+        var then = After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Id(1)], GuardedUntil = S(500) });
         var open = Assert.IsType<Open>(then.State);
         Assert.Equal(new Awaited([Id(1)], S(7)), open.Awaited);
         Assert.Equal(new AllowDevices([]), then.Effects[0]);

@@ -20,6 +20,8 @@ public sealed class TableTests
         ("Closing", new Closing(CloseReason.LastLeft, S(9))),
         ("Faulted", new Faulted("held", [Shell], S(9), null)),
         ("Faulted by safed itself", new Faulted("held", [new Holder(815, "safed", "open file", Ours: true)], S(5), null)),
+        ("Faulted by nobody known", new Faulted("no answer", [], S(5), null)),
+        ("Faulted without a key", new Faulted("no answer", [], S(5), null, KeyGone: true)),
         ("Faulted, trying", new Faulted("held", [Shell], null, S(9))),
     ];
 
@@ -46,6 +48,7 @@ public sealed class TableTests
         ("found closed", new FoundClosed(S(5), true)),
         ("found closed, no header", new FoundClosed(S(5), false)),
         ("found held", new FoundHeld(S(5), "held", [Shell])),
+        ("found attached, no key", new FoundHeld(S(5), "attached", [], KeyGone: true)),
         ("guardian lost", new GuardianLost(S(5))),
         ("time passes", new Tick(S(5))),
         ("deadline", new Tick(S(9))),
@@ -90,7 +93,7 @@ public sealed class TableTests
         Open o => $"Open({string.Join(", ", o.Sessions.Select(s => $"{s.Id} until {s.Until.TotalSeconds}{(s.Silent ? " silent" : "")}"))}"
             + $"{(o.Awaited is { } a ? $"awaits {a.Sessions} until {a.Until.TotalSeconds}" : "")})",
         Closing c => $"Closing({c.Why}, until {c.Until.TotalSeconds})",
-        Faulted f => $"Faulted({f.What}, {f.Holders.Count} holders, next try {Time(f.NextTry)}, reboot {Time(f.RebootAt)})",
+        Faulted f => $"Faulted({f.What}, {f.Holders.Count} holders, next try {Time(f.NextTry)}, reboot {Time(f.RebootAt)}{(f.KeyGone ? ", no key" : "")})",
         _ => state.GetType().Name,
     };
 

@@ -28,11 +28,17 @@ internal sealed record World
     /// <summary>The deadline of a live, armed guardian.</summary>
     public TimeSpan? Guardian { get; init; }
 
+    /// <summary>The deadline that was given last: it stays where both die who knew of it.</summary>
+    public TimeSpan? Guarded { get; init; }
+
     /// <summary>Somebody else has a file of the volume open.</summary>
     public bool Held { get; init; }
 
     /// <summary>safed itself does: it ends with it.</summary>
     public bool HeldBySafed { get; init; }
+
+    /// <summary>Whoever holds it, nobody can say who it is.</summary>
+    public bool Unseen { get; init; }
 
     public Items<SessionId> Recorded { get; init; } = [];
 
@@ -63,14 +69,14 @@ internal sealed record World
     /// <summary>What went wrong while an effect was performed; a property fails on it.</summary>
     public string? Wrong { get; init; }
 
-    public Findings Findings => new(Claimed, Key, Attached, Hosts, Attached && Key == KeyFound.Present ? Recorded : [], Guardian);
+    public Findings Findings => new(Claimed, Key, Attached, Hosts, Attached && Key == KeyFound.Present ? Recorded : [], Guarded);
 
     public World Perform(Effect effect) => effect switch
     {
         AllowDevices e => this with { Allowed = e.Devices },
         AttachVolume => this with { Attached = true },
-        ArmGuardian e => this with { Guardian = e.Until, GuardianDied = false },
-        SetGuardian e => Guardian is not null || Key != KeyFound.Absent ? this with { Guardian = e.Until, GuardianDied = false } : this,
+        ArmGuardian e => Guard(e.Until),
+        SetGuardian e => Guardian is not null || Key != KeyFound.Absent ? Guard(e.Until) : this,
         AddKey => this with { Key = KeyFound.Present, Checked = false, Wrong = Guardian is null ? "a key was added with no guardian armed" : Wrong },
         CheckVolume => this with { Checked = true },
         LayOutVolume => this with { Checked = true },
@@ -83,7 +89,7 @@ internal sealed record World
         CutInside => this with { Inside = false },
         SuspendHosts or EndProcesses => this with { Hosts = false },
         LockVolume => Lock(),
-        DisarmGuardian => this with { Guardian = null, Wrong = Key == KeyFound.Absent ? Wrong : "the guardian was disarmed while the key is there" },
+        DisarmGuardian => this with { Guardian = null, Guarded = null, Wrong = Key == KeyFound.Absent ? Wrong : "the guardian was disarmed while the key is there" },
         Reboot => this with { Rebooting = true },
         _ => this,
     };
@@ -99,6 +105,8 @@ internal sealed record World
         var after = (this with { Hosts = false, SafedDead = true, HeldBySafed = false, Plan = [] }).Lock();
         return after.Key == KeyFound.Absent ? after with { Guardian = null } : after with { Rebooting = reboots, Guardian = S(Now + 1) };
     }
+
+    private World Guard(TimeSpan until) => this with { Guardian = until, Guarded = until, GuardianDied = false };
 
     private World Lock() =>
         Key == KeyFound.Absent ? this with { Attached = false, Checked = false }

@@ -12,6 +12,6 @@ public enum KeyFound
 /// <param name="Mounted">A mount, mapping or loop device of the volume exists.</param>
 /// <param name="Processes">QEMU or virtiofsd of the safe's hosts run.</param>
 /// <param name="Recorded">Sessions whose tokens lie on the volume: written when opening was done, removed when closing begins.</param>
-/// <param name="GuardedUntil">The deadline of the guardian that is armed, from before; null: none is there.</param>
+/// <param name="GuardedUntil">The deadline that the guardian was given last, in this boot, whether it lives or not; null: nobody knows of one.</param>
 public sealed record Findings(
     bool Claimed, KeyFound Key, bool Mounted, bool Processes, Items<SessionId> Recorded, TimeSpan? GuardedUntil = null);

@@ -39,7 +39,8 @@ public sealed record EffectFailed(TimeSpan At, Effect Effect, string What) : Saf
 public sealed record FoundClosed(TimeSpan At, bool Claimed) : SafeEvent(At);
 
 /// <summary>The kernel was looked at: something is still there.</summary>
-public sealed record FoundHeld(TimeSpan At, string What, Items<Holder> Holders) : SafeEvent(At);
+/// <param name="KeyGone">What is there is not the key.</param>
+public sealed record FoundHeld(TimeSpan At, string What, Items<Holder> Holders, bool KeyGone = false) : SafeEvent(At);
 
 /// <summary>The guardian process ended.</summary>
 public sealed record GuardianLost(TimeSpan At) : SafeEvent(At);

@@ -24,19 +24,19 @@ public static class SafeLifecycle
     {
         { Key: KeyFound.Absent, Mounted: false, Processes: false } =>
             new(Rest(found.Claimed), [new AllowDevices([]), new CutInside(), new DisarmGuardian()]),
-        { Key: KeyFound.Present, Mounted: true, Claimed: true, Recorded.IsEmpty: false } =>
-            Await(found, at, terms),
+        { Key: KeyFound.Present, Mounted: true, Claimed: true, Recorded.IsEmpty: false, GuardedUntil: { } guarded } =>
+            Await(found.Recorded, guarded - terms.Bound, at, terms),
         _ => Close(CloseReason.FoundUnfinished, Since(found, at, terms), terms),
     };
 
     /// <summary>The sessions of before may come back for as long as they could have gone on: a safed that is ended again and again would else
     /// keep an open safe that nobody is in.</summary>
-    private static Transition Await(Findings found, TimeSpan at, Terms terms)
+    private static Transition Await(Items<SessionId> recorded, TimeSpan lastLease, TimeSpan at, Terms terms)
     {
-        var until = found.GuardedUntil is { } guarded ? Earlier(at + terms.Lease, guarded - terms.Bound) : at + terms.Lease;
+        var until = Earlier(at + terms.Lease, lastLease);
         return until > at
             ? new(
-                new Open([], new Awaited(found.Recorded, until)),
+                new Open([], new Awaited(recorded, until)),
                 [new AllowDevices([]), new ArmGuardian(until + terms.Bound), new AdoptHosts(), new LetInside()])
             : Close(CloseReason.NobodyCameBack, until, terms);
     }
@@ -74,16 +74,17 @@ public static class SafeLifecycle
         (Open, EffectFailed { Effect: AdoptHosts or LetInside } f) => Close(CloseReason.AdoptionFailed, f.At, terms),
 
         (Closing, FoundClosed f) => new(Rest(f.Claimed), [new DisarmGuardian()]),
-        (Closing c, FoundHeld f) => Fault(f.What, f.Holders, f.At, c.Until, terms),
-        (Closing c, EffectFailed { Effect: VerifyClosed } f) => Fault(f.What, [], f.At, c.Until, terms),
+        (Closing c, FoundHeld f) => Fault(new Faulted(f.What, f.Holders, null, null, f.KeyGone), f.At, c.Until, terms),
+        (Closing c, EffectFailed { Effect: VerifyClosed } f) => Fault(new Faulted(f.What, [], null, null), f.At, c.Until, terms),
         (Closing c, GuardianLost) => new(c, [new ArmGuardian(c.Until)]),
         (Closing c, SealRequested) => Transition.Same(c),
 
         (Faulted, FoundClosed f) => new(Rest(f.Claimed), [new DisarmGuardian()]),
-        (Faulted d, FoundHeld f) => Transition.Same(d with { What = f.What, Holders = f.Holders, NextTry = f.At + terms.Retry }),
-        (Faulted d, EffectFailed { Effect: VerifyClosed } f) => Transition.Same(d with { What = f.What, Holders = [], NextTry = f.At + terms.Retry }),
+        (Faulted d, FoundHeld f) => Transition.Same(d with { What = f.What, Holders = f.Holders, KeyGone = f.KeyGone, NextTry = f.At + terms.Retry }),
+        (Faulted d, EffectFailed { Effect: VerifyClosed } f) =>
+            Transition.Same(d with { What = f.What, Holders = [], KeyGone = false, NextTry = f.At + terms.Retry }),
         (Faulted { NextTry: not null } d, SealRequested s) => TryAgain(d, s.At, terms),
-        (Faulted d, GuardianLost g) => new(d, [new ArmGuardian(d.RebootAt ?? g.At + terms.Bound)]),
+        (Faulted d, GuardianLost g) => new(d, [new ArmGuardian(d.RebootAt ?? (MayWait(d) ? g.At + terms.Bound : g.At))]),
 
         (Unclaimed or Closed or Faulted, SealRequested) => Transition.Same(state),
         (_, Tick or Performed or EffectFailed or GuardianLost or FoundClosed or FoundHeld or SessionSilent or ClaimEnded) => Transition.Same(state),
@@ -189,14 +190,16 @@ public static class SafeLifecycle
             Abandons: true);
     }
 
-    private static Transition Fault(string what, Items<Holder> holders, TimeSpan at, TimeSpan bound, Terms terms) =>
-        Transition.Same(new Faulted(what, holders, at + terms.Retry, terms.Reboots ? bound : null));
+    private static Transition Fault(Faulted faulted, TimeSpan at, TimeSpan bound, Terms terms) =>
+        Transition.Same(faulted with { NextTry = at + terms.Retry, RebootAt = terms.Reboots ? bound : null });
 
     private static Transition TryAgain(Faulted faulted, TimeSpan at, Terms terms) => new(
         faulted with { NextTry = null },
-        // While safed lives and tries, the guardian leaves it to it; where a reboot is due, its deadline stays. It stays too where safed
-        // itself is in the way: only the guardian can end that.
-        faulted.Holders.Any(h => h.Ours) ? Attempt : [new SetGuardian(faulted.RebootAt ?? at + terms.Bound), .. Attempt]);
+        MayWait(faulted) ? [new SetGuardian(faulted.RebootAt ?? at + terms.Bound), .. Attempt] : Attempt);
+
+    /// <summary>While safed lives and tries, the guardian leaves it to it, if its own trying could do no better: the key is gone, or somebody
+    /// else holds it. Where safed itself is in the way, or nobody knows who is, only the guardian can end that: its deadline stays.</summary>
+    private static bool MayWait(Faulted faulted) => faulted.KeyGone || (!faulted.Holders.IsEmpty && !faulted.Holders.Any(h => h.Ours));
 
     private static Items<Effect> Attempt { get; } =
         [new AllowDevices([]), new CutInside(), new EndProcesses(), new LockVolume(), new VerifyClosed()];

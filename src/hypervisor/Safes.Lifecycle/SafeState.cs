@@ -34,7 +34,8 @@ public sealed record Closing(CloseReason Why, TimeSpan Until) : SafeState;
 /// <param name="What">What stands in the way, when no holder could be named.</param>
 /// <param name="NextTry">Null while an attempt is running.</param>
 /// <param name="RebootAt">Null where rebooting is not configured.</param>
-public sealed record Faulted(string What, Items<Holder> Holders, TimeSpan? NextTry, TimeSpan? RebootAt) : SafeState;
+/// <param name="KeyGone">The key at least was seen to be absent.</param>
+public sealed record Faulted(string What, Items<Holder> Holders, TimeSpan? NextTry, TimeSpan? RebootAt, bool KeyGone = false) : SafeState;
 
 /// <summary>What a safe is opened for.</summary>
 public abstract record Purpose

@@ -155,7 +155,7 @@ public sealed class DaemonTests
     [Fact(Timeout = 20_000)]
     public async Task A_restarted_safed_waits_for_its_session_and_closes_when_none_comes()
     {
-        var found = new Findings(true, KeyFound.Present, true, true, [Desk.Id(1)]);
+        var found = new Findings(true, KeyFound.Present, true, true, [Desk.Id(1)], TimeSpan.FromHours(2));
         await using var desk = new Desk(SafeLifecycle.Restart(found, TimeSpan.FromHours(1), Desk.Terms));
         await desk.Daemon.WhenIdleAsync(Desk.Stop);
         Assert.Empty(desk.World.Allowed);
@@ -167,7 +167,7 @@ public sealed class DaemonTests
     [Fact(Timeout = 20_000)]
     public async Task A_restarted_safed_goes_on_with_the_session_that_comes_back()
     {
-        var found = new Findings(true, KeyFound.Present, true, true, [Desk.Id(1)]);
+        var found = new Findings(true, KeyFound.Present, true, true, [Desk.Id(1)], TimeSpan.FromHours(2));
         await using var desk = new Desk(SafeLifecycle.Restart(found, TimeSpan.FromHours(1), Desk.Terms));
         var back = await desk.Daemon.SubmitAsync(
             at => new SessionResumed(at, new Session(Desk.Id(1), Desk.Device(1), at + Desk.Terms.Lease, at + TimeSpan.FromHours(24))));

@@ -31,6 +31,48 @@ public sealed class RestartedEffectsTests
     }
 
     [Fact]
+    public async Task However_often_it_dies_together_with_its_guardian_the_deadline_moves_no_later()
+    {
+        await using var scene = await Scene.OpenAsync();
+        scene.GuardianProcess.Kill();
+        await scene.Died.Task.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        using var ledger = new Ledger();
+        var lastLease = BootClock.Now + TimeSpan.FromMinutes(1);
+        await using (var first = After(scene, ledger))
+        {
+            await first.LookAsync();
+            await GuardAsync(first, new ArmGuardian(lastLease + Terms.Bound));
+        }
+
+        for (int i = 0; i < 4; i++)
+        {
+            await using var again = After(scene, ledger);
+            var found = await again.LookAsync() with { Recorded = [Desk.Id(1)] };
+            Assert.Equal("none", again.GuardianState);
+            var then = SafeLifecycle.Restart(found, BootClock.Now, Terms);
+            Assert.Equal(lastLease, Assert.IsType<Open>(then.State).Awaited?.Until);
+            await GuardAsync(again, Assert.Single(then.Effects, e => e is ArmGuardian));
+        }
+
+        await using var last = After(scene, ledger);
+        Assert.Null((await AfterAnotherBootAsync(last)).GuardedUntil);
+
+        async Task GuardAsync(SafeEffects effects, Effect arm)
+        {
+            await effects.PerformAsync(arm, new Open([], null), TestContext.Current.CancellationToken);
+            using var guardian = PidFd.Open(int.Parse(effects.GuardianState.Split("pid ")[1], null))!;
+            guardian.Kill();
+            Assert.True(guardian.WaitForEnd(TimeSpan.FromSeconds(5)));
+        }
+
+        Task<Findings> AfterAnotherBootAsync(SafeEffects effects)
+        {
+            File.WriteAllText(scene.Options.Deadline, $"{Guid.NewGuid()} {File.ReadAllText(scene.Options.Deadline).Split(' ')[1]}");
+            return effects.LookAsync();
+        }
+    }
+
+    [Fact]
     public async Task Where_no_guardian_is_left_none_is_started_to_ask()
     {
         await using var scene = await Scene.OpenAsync();

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Safes.Hypervisor.Guardian;
 using Safes.Linux;
 using Safes.Volumes;
@@ -164,6 +165,66 @@ public class GuardianTests
         Assert.True(await again.DisarmAsync());
         await again.DisposeAsync();
         Assert.True(scene.GuardianProcess.WaitForEnd(TimeSpan.FromSeconds(5)), "nothing to guard, and its daemon has gone");
+    }
+
+    [Theory]
+    [InlineData(GuardianMessage.Version - 1)]
+    [InlineData(GuardianMessage.Version + 1)]
+    public async Task One_of_another_version_tells_its_deadline_and_goes_once_another_guards(int version)
+    {
+        await using var scene = await Scene.OpenAsync();
+        var options = scene.Options with { RunDirectory = Directory.CreateDirectory(Path.Combine(scene.Test.Place, "another")).FullName };
+        await using var other = await Holding.ProcessAsync("sh", ["-c", "echo held; exec sleep 1000"]);
+        using var otherProcess = PidFd.Open(other.Pid)!;
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(options.Socket));
+        listener.Listen(4);
+        var deadline = BootClock.Now + TimeSpan.FromMinutes(5);
+        var connections = new List<Socket>();
+        var answering = AnswerAsync();
+
+        await using var found = await GuardianClient.FindAsync(options);
+        Assert.Equal((true, deadline, other.Pid), (found!.IsStrange, found.FoundUntil, found.Pid));
+        await Assert.ThrowsAsync<GuardianException>(() => found.ExtendAsync(deadline + TimeSpan.FromMinutes(1)));
+        await using var next = await GuardianClient.StartOrConnectAsync(options);
+        Assert.False(otherProcess.WaitForEnd(TimeSpan.Zero), "nobody would guard until the next one is armed");
+        await next.ArmAsync(scene.Guarded, deadline, scene.Stand);
+        Assert.True(otherProcess.WaitForEnd(TimeSpan.FromSeconds(5)));
+        await answering;
+        await scene.Test.LockAsync();
+        Assert.True(await next.DisarmAsync());
+        Assert.True(await next.EndAsync());
+
+        connections.ForEach(c => c.Dispose());
+
+        async Task AnswerAsync()
+        {
+            for (int i = 0; i < 2; i++)
+            {
+                var connection = await listener.AcceptAsync(TestContext.Current.CancellationToken);
+                connections.Add(connection);
+                await connection.ReceiveAsync(new byte[16], TestContext.Current.CancellationToken);
+                Rights.Send(connection, GuardianMessage.Hello(other.Pid, deadline, (byte)version), otherProcess.Handle);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task One_that_does_not_answer_a_restarted_daemon_is_ended_once_another_guards()
+    {
+        await using var scene = await Scene.OpenAsync();
+        var deadline = BootClock.Now + TimeSpan.FromMinutes(5);
+        await scene.ArmAsync(deadline);
+        await scene.Client.DisposeAsync();
+        scene.GuardianProcess.Signal(SignalNumbers.Stop);
+        await using var next = await GuardianClient.StartOrConnectAsync(scene.Options);
+        Assert.NotEqual(scene.GuardianProcess.Pid, next.Pid);
+        Assert.False(scene.GuardianProcess.WaitForEnd(TimeSpan.Zero));
+        await next.ArmAsync(scene.Guarded, deadline, scene.Stand);
+        Assert.True(scene.GuardianProcess.WaitForEnd(TimeSpan.FromSeconds(5)), "it would meet a later opening at its deadline");
+        await scene.Test.LockAsync();
+        Assert.True(await next.DisarmAsync());
+        Assert.True(await next.EndAsync());
     }
 
     [Fact]

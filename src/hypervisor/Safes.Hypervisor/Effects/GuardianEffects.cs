@@ -10,16 +10,17 @@ public sealed partial class SafeEffects
     private readonly Lock starting = new();
     private GuardianClient? guardian;
     private Task<GuardianClient>? pending;
+    private readonly KeptDeadline kept = new(parts.Guardian);
 
     /// <summary>The guardian's process ended by itself.</summary>
     public event Action? GuardianDied;
 
-    public string GuardianState => guardian is { IsAlive: true } g ? $"alive, pid {g.Pid}" : "none";
+    public string GuardianState => guardian is { IsAlive: true } g ? $"alive, pid {g.Pid}{(g.IsStrange ? ", of another version or silent" : "")}" : "none";
 
     /// <summary>Guards hosts that were started since.</summary>
     public async Task HoldAsync()
     {
-        if (guardian is { IsAlive: true } g && Workspace is { } open && open.Hosts.Processes is { Count: > 0 } processes)
+        if (guardian is { IsAlive: true, IsStrange: false } g && Workspace is { } open && open.Hosts.Processes is { Count: > 0 } processes)
         {
             await g.HoldAsync(processes).ConfigureAwait(false);
         }
@@ -38,6 +39,7 @@ public sealed partial class SafeEffects
             key = expected;
         }
 
+        kept.Write(until);    // first: one that did not reach the file must not reach the guardian, for it may be later
         guardian = await LiveGuardianAsync().ConfigureAwait(false);
         await guardian.ArmAsync(new GuardedVolume(Volume.File, Volume.MountPoint, key ?? throw new InvalidOperationException("no key to guard")), until)
             .ConfigureAwait(false);
@@ -46,9 +48,10 @@ public sealed partial class SafeEffects
 
     private async Task SetGuardianAsync(TimeSpan until, SafeState state)
     {
-        if (guardian is { IsAlive: true } g)
+        if (guardian is { IsAlive: true, IsStrange: false } g)
         {
             await g.ExtendAsync(until).ConfigureAwait(false);
+            kept.Write(until);    // last: where that fails, an earlier one is kept
         }
         else if (key is not null && Volume.Observe(key).Key is KeyStatus.Present or KeyStatus.IncompletelyRemoved)
         {
@@ -75,6 +78,7 @@ public sealed partial class SafeEffects
         }
 
         key = null;
+        kept.Forget();
         _ = LiveGuardianAsync();    // one waits for the next opening, which then need not wait for it
     }
 
@@ -82,7 +86,7 @@ public sealed partial class SafeEffects
     {
         lock (starting)
         {
-            if (guardian is { IsAlive: true } alive)
+            if (guardian is { IsAlive: true, IsStrange: false } alive)
             {
                 return Task.FromResult(alive);
             }
@@ -106,7 +110,16 @@ public sealed partial class SafeEffects
         found.Died += () => GuardianDied?.Invoke();
         lock (starting)
         {
+            if (guardian is { IsStrange: true } before)
+            {
+                _ = before.DisposeAsync().AsTask();    // its end is no loss
+            }
+
             return guardian = found;
         }
     }
+
+    /// <summary>The earlier one, where guardian and file do not say the same: one was told, and the other not yet.</summary>
+    private TimeSpan? GuardedUntil() =>
+        (guardian?.FoundUntil, kept.Read()) is ({ } found, { } file) ? (found < file ? found : file) : guardian?.FoundUntil ?? kept.Read();
 }

@@ -136,7 +136,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
         return new Findings(
             Vault.IsClaimed, facts.Key switch { KeyStatus.Present => KeyFound.Present, KeyStatus.IncompletelyRemoved => KeyFound.Partly, _ => KeyFound.Absent },
             facts.Mounts.Count + facts.Loops.Count > 0, HostProcesses.Find(Volume.MountPoint).Count > 0,
-            [.. recorded.Select(r => r.Live().Id)], guardian?.FoundUntil);
+            [.. recorded.Select(r => r.Live().Id)], GuardedUntil());
     }
 
     public async ValueTask DisposeAsync()
@@ -229,9 +229,10 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
             return at => new FoundClosed(at, Vault.IsClaimed);
         }
 
+        bool gone = facts.Key is KeyStatus.NotMounted or KeyStatus.Absent;
         if (locked is LockOutcome.Unreachable hung)
         {
-            return at => new FoundHeld(at, $"the storage does not answer ({hung.Step})", []);
+            return at => new FoundHeld(at, $"the storage does not answer ({hung.Step})", [], gone);
         }
 
         Items<Holder> holders =
@@ -240,6 +241,6 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 .Select(h => new Holder(h.Pid, h.Command, $"{HolderWords.Of(h.Kind)} {h.Path}".TrimEnd(), Ours: h.Pid == Environment.ProcessId)),
             .. processes.Select(p => new Holder(p.Pid, p.Command, "a host's process")),
         ];
-        return at => new FoundHeld(at, facts.Key is KeyStatus.NotMounted or KeyStatus.Absent ? "the volume is still attached" : "its key is still in the kernel", holders);
+        return at => new FoundHeld(at, gone ? "the volume is still attached" : "its key is still in the kernel", holders, gone);
     }
 }

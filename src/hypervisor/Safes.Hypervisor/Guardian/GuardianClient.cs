@@ -10,19 +10,21 @@ namespace Safes.Hypervisor.Guardian;
 /// </summary>
 public sealed class GuardianClient : IAsyncDisposable
 {
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10), HelloLimit = TimeSpan.FromSeconds(3);
 
     private readonly Socket socket;
     private readonly SemaphoreSlim turn = new(1);
     private readonly PidFd process;
     private TaskCompletionSource<GuardianAnswer>? waiting;
     private int state;    // 0: wanted, 1: died or no longer wanted
+    private GuardianClient? replaced;
 
-    private GuardianClient(Socket socket, PidFd process, TimeSpan? until)
+    private GuardianClient(Socket socket, PidFd process, TimeSpan? until, bool strange)
     {
         this.socket = socket;
         this.process = process;
         FoundUntil = until;
+        IsStrange = strange;
         new Thread(ReadAnswers, 128 * 1024) { IsBackground = true, Name = "guardian" }.Start();
     }
 
@@ -37,16 +39,28 @@ public sealed class GuardianClient : IAsyncDisposable
 
     public bool IsAlive => Volatile.Read(ref state) == 0;
 
-    /// <summary>Connects to the guardian that guards this safe already, or starts one.</summary>
+    /// <summary>Of another version of safed, or it does not answer: it can be asked nothing. It guards on until another one is armed in its
+    /// place, or the safe was seen closed; then it is ended.</summary>
+    public bool IsStrange { get; }
+
+    /// <summary>Connects to the guardian that guards this safe already, or starts one, also beside a strange one.</summary>
     /// <exception cref="GuardianException">It did not come up within the limit (default 20 s).</exception>
     public static Task<GuardianClient> StartOrConnectAsync(GuardianOptions options, TimeSpan? limit = null) => Task.Run(() =>
     {
         TimeSpan time = limit ?? TimeSpan.FromSeconds(20);
-        return TryConnect(options, TimeSpan.FromSeconds(3)) ?? Start(options, time);
+        var found = TryConnect(options, HelloLimit);
+        if (found is { IsStrange: false })
+        {
+            return found;
+        }
+
+        var started = Start(options, time);
+        started.replaced = found;
+        return started;
     });
 
-    /// <summary>Connects to the guardian that guards this safe already; null when there is none, or it does not answer.</summary>
-    public static Task<GuardianClient?> FindAsync(GuardianOptions options) => Task.Run(() => TryConnect(options, TimeSpan.FromSeconds(3)));
+    /// <summary>Connects to the guardian that guards this safe already; null when there is none.</summary>
+    public static Task<GuardianClient?> FindAsync(GuardianOptions options) => Task.Run(() => TryConnect(options, HelloLimit));
 
     /// <summary>
     /// Tells the guardian what to guard, and by when the key must be gone: this deadline, also when it is earlier than the one before. With
@@ -76,7 +90,22 @@ public sealed class GuardianClient : IAsyncDisposable
     }
 
     /// <summary>True when the guardian has seen for itself that the volume is closed (key absent, mounted nowhere, no loop device) and stands down.</summary>
-    public async Task<bool> DisarmAsync() => await AskAsync([(byte)GuardianCall.Disarm]).ConfigureAwait(false) == GuardianAnswer.Done;
+    public async Task<bool> DisarmAsync()
+    {
+        if (IsStrange)
+        {
+            Kill();    // the caller has seen it closed; at its deadline this one would meet the next opening
+            return true;
+        }
+
+        bool done = await AskAsync([(byte)GuardianCall.Disarm]).ConfigureAwait(false) == GuardianAnswer.Done;
+        if (done)
+        {
+            Interlocked.Exchange(ref replaced, null)?.Kill();
+        }
+
+        return done;
+    }
 
     /// <summary>Ends a disarmed guardian (at shutdown of the daemon with a closed safe); false and no change when it is armed.</summary>
     public async Task<bool> EndAsync()
@@ -112,6 +141,20 @@ public sealed class GuardianClient : IAsyncDisposable
         // By /proc and not by the pin's path: an open descriptor there would keep the pin's mount busy.
         using var mounts = Fcntl.Open("/proc/thread-self/ns/mnt", Fcntl.ReadOnly);
         await DemandAsync(GuardianMessage.Arm(volume, deadline), mounts, daemon.Handle).ConfigureAwait(false);
+        Interlocked.Exchange(ref replaced, null)?.Kill();
+    }
+
+    private void Kill()
+    {
+        Volatile.Write(ref state, 1);
+        try
+        {
+            process.Kill();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended.
+        }
     }
 
     private static GuardianClient? TryConnect(GuardianOptions options, TimeSpan limit)
@@ -123,13 +166,17 @@ public sealed class GuardianClient : IAsyncDisposable
             Rights.Send(socket, [(byte)GuardianCall.Hello]);
             if (Poll.Wait([socket.SafeHandle], limit)[0])
             {
-                byte[] answer = new byte[16];
+                byte[] answer = new byte[64];    // a newer one may have more to say
                 var descriptors = new List<SafeFileHandle>();
-                if (Rights.Receive(socket, answer, descriptors) == GuardianMessage.HelloLength && descriptors is [var handle])
+                if (Rights.Receive(socket, answer, descriptors) >= GuardianMessage.HelloLength && descriptors is [var handle, ..])
                 {
-                    var (pid, until) = GuardianMessage.ReadHello(answer);
-                    return new GuardianClient(socket, PidFd.Adopt(pid, handle), until == TimeSpan.Zero ? null : until);
+                    var (pid, until, version) = GuardianMessage.ReadHello(answer);
+                    return new GuardianClient(socket, PidFd.Adopt(pid, handle), until == TimeSpan.Zero ? null : until, version != GuardianMessage.Version);
                 }
+            }
+            else if (SilentGuardian(socket) is { } silent)
+            {
+                return new GuardianClient(socket, silent, null, strange: true);
             }
         }
         catch (SocketException)
@@ -142,6 +189,27 @@ public sealed class GuardianClient : IAsyncDisposable
         }
 
         socket.Dispose();
+        return null;
+    }
+
+    /// <summary>Who listens and does not answer: a guardian says that it is the one as it begins, before that it was the safed that started it.</summary>
+    private static PidFd? SilentGuardian(Socket socket)
+    {
+        Span<byte> peer = stackalloc byte[12];
+        socket.GetRawSocketOption(1, 17, peer);    // SOL_SOCKET, SO_PEERCRED
+        int pid = BitConverter.ToInt32(peer);
+        if (PidFd.Open(pid) is not { } process)
+        {
+            return null;
+        }
+
+        // Read after the descriptor was taken: from here on the number cannot come to mean another process.
+        if (File.Exists($"/proc/{pid}/cmdline") && File.ReadAllText($"/proc/{pid}/cmdline").Split('\0').Contains("guard", StringComparer.Ordinal))
+        {
+            return process;
+        }
+
+        process.Dispose();
         return null;
     }
 
@@ -174,7 +242,7 @@ public sealed class GuardianClient : IAsyncDisposable
             Environment = environment,
         });
         listener.Dispose();    // the child's alone now: should it end, so does our connection
-        return TryConnect(options, limit) ?? throw Failed(child, options);
+        return TryConnect(options, limit) is { IsStrange: false } started ? started : throw Failed(child, options);
     }
 
     private static GuardianException Failed(Child child, GuardianOptions options)
@@ -200,6 +268,11 @@ public sealed class GuardianClient : IAsyncDisposable
 
     private async Task<GuardianAnswer> AskAsync(byte[] record, params System.Runtime.InteropServices.SafeHandle[] descriptors)
     {
+        if (IsStrange)
+        {
+            throw new GuardianException("of another version, or silent");
+        }
+
         await turn.WaitAsync().ConfigureAwait(false);
         try
         {
@@ -226,7 +299,7 @@ public sealed class GuardianClient : IAsyncDisposable
 
     private void ReadAnswers()
     {
-        byte[] answer = new byte[16];
+        byte[] answer = new byte[64];
         var descriptors = new List<SafeFileHandle>();
         try
         {

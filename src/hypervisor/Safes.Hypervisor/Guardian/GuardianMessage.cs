@@ -8,7 +8,10 @@ namespace Safes.Hypervisor.Guardian;
 /// <summary>What the daemon says to the guardian. Each is one record of the seqpacket socket and gets one answer.</summary>
 internal enum GuardianCall : byte
 {
-    /// <summary>Who are you, and until when do you guard? Answered with the guardian's pid and pidfd, and its deadline (0: not armed).</summary>
+    /// <summary>
+    /// Who are you, and until when do you guard? Answered with the guardian's pid and pidfd, its deadline (0: not armed) and its version. This
+    /// call and the beginning of its answer stay as they are in every version.
+    /// </summary>
     Hello = 1,
 
     /// <summary>Guard this volume, with the daemon's mount namespace and pidfd.</summary>
@@ -36,7 +39,10 @@ internal enum GuardianAnswer : byte
 /// <summary>The records' bytes: call, then little-endian fields, then texts each after its length.</summary>
 internal static class GuardianMessage
 {
-    internal const int Limit = 9000, MaxProcesses = 16, HelloLength = 13;
+    internal const int Limit = 9000, MaxProcesses = 16, HelloLength = 14;
+
+    /// <summary>Of all the other records: to be raised with any change of theirs.</summary>
+    internal const byte Version = 1;
 
     internal static byte[] Arm(GuardedVolume volume, TimeSpan deadline) =>
         [.. Extend(deadline, GuardianCall.Arm), .. volume.Key.ToArray(), .. Text(volume.File), .. Text(volume.MountPoint)];
@@ -73,17 +79,18 @@ internal static class GuardianMessage
 
     internal static int ReadPid(ReadOnlySpan<byte> record, int index) => BinaryPrimitives.ReadInt32LittleEndian(record[(1 + (4 * index))..]);
 
-    internal static byte[] Hello(int pid, TimeSpan deadline)
+    internal static byte[] Hello(int pid, TimeSpan deadline, byte version = Version)
     {
         byte[] answer = new byte[HelloLength];
         answer[0] = (byte)GuardianAnswer.Done;
         BinaryPrimitives.WriteInt32LittleEndian(answer.AsSpan(1), pid);
         BinaryPrimitives.WriteInt64LittleEndian(answer.AsSpan(5), deadline.Ticks);
+        answer[13] = version;
         return answer;
     }
 
-    internal static (int Pid, TimeSpan Deadline) ReadHello(ReadOnlySpan<byte> answer) =>
-        (BinaryPrimitives.ReadInt32LittleEndian(answer[1..]), TimeSpan.FromTicks(BinaryPrimitives.ReadInt64LittleEndian(answer[5..])));
+    internal static (int Pid, TimeSpan Deadline, byte Version) ReadHello(ReadOnlySpan<byte> answer) =>
+        (BinaryPrimitives.ReadInt32LittleEndian(answer[1..]), TimeSpan.FromTicks(BinaryPrimitives.ReadInt64LittleEndian(answer[5..])), answer[13]);
 
     private static byte[] Text(string text)
     {

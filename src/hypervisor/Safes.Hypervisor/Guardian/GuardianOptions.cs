@@ -10,6 +10,9 @@ public sealed record GuardianOptions(string RunDirectory, IReadOnlyList<string>?
 {
     public string Socket => Path.Combine(RunDirectory, "guardian.sock");
 
+    /// <summary>What <see cref="KeptDeadline"/> keeps.</summary>
+    public string Deadline => Path.Combine(RunDirectory, "guardian.deadline");
+
     public string Log => Path.Combine(RunDirectory, "guardian.log");
 }
 

@@ -21,7 +21,11 @@ public sealed class GuardianProcess : IDisposable
     private readonly bool reboot;
     private Guarded? guarded;
 
-    private GuardianProcess(bool reboot) => this.reboot = reboot;
+    private GuardianProcess(bool reboot)
+    {
+        this.reboot = reboot;
+        listener.Listen(MaxConnections);    // again: whoever connects sees that this process listens, should it ever not answer
+    }
 
     /// <summary>Runs until disarmed and without a daemon, or until it has closed the safe. Returns the exit status.</summary>
     public static int Run(IReadOnlyList<string> arguments)
