@@ -70,6 +70,18 @@ public sealed class ADay : IAsyncLifetime
         await DoAsync(["host", "stop", "build"]);
         await DoAsync(["host", "restart", "build"]);
         await DoAsync(["host", "restart", "web"]);
+        await DoAsync(["host", "resize", "build", "--memory", "4G", "--cpus", "1"]);
+        await DoAsync(["host", "resize", "build", "--disk", "10G"]);
+        await DoAsync(["host", "resize", "build", "--memory", "0"]);
+        await DoAsync(["host", "resize", "build", "--cpus", "0"]);
+        await DoAsync(["host", "resize", "build", "--disk", "40"]);
+        await DoAsync(["host", "resize", "build"]);
+        await DoAsync(["host", "resize", "web", "--disk", "40GiB"]);
+        await DoAsync(["host", "list"]);
+        server.Safe.Hosts[0].State = "suspended";
+        await DoAsync(["host", "restart", "build"]);
+        await DoAsync(["host", "resize", "build", "--disk", "40G"]);
+        await DoAsync(["host", "restart", "build", "--yes"]);
         await DoAsync(["host", "log", "build"]);
         Assert.Contains("✓ ledger           its server answers: open\n", (await safe.RunAsync(["doctor"])).Output, StringComparison.Ordinal);
         await DoAsync(["member", "list"]);

@@ -34,6 +34,11 @@ public class Explaining
             new(FaultCodes.NoMemory, ("needed", "256 MiB"), ("free", "180 MiB")),
             new(FaultCodes.NoPrivilege, ("command", "sudo wg-quick up /run/user/1000/safes/sf0123456789ab.conf")),
             new(FaultCodes.SessionLost, ("reason", "the connection to the server was lost"), ("at", "14:02"), ("kept", "files and hosts are kept")),
+            new(FaultCodes.HostMemory, ("host", "big"), ("why", "memory"), ("wanted", $"{64L << 30}"), ("least", $"{128L << 20}"), ("available", $"{10L << 30}")),
+            new(FaultCodes.HostMemory, ("host", "big"), ("why", "memory"), ("wanted", $"{64L << 20}"), ("least", $"{128L << 20}"), ("available", $"{10L << 30}")),
+            new(FaultCodes.HostMemory, ("host", "big"), ("why", "bound"), ("wanted", $"{8L << 30}"), ("available", $"{3L << 30}"), ("rate", $"{50L << 20}"), ("bound", "120")),
+            new(FaultCodes.HostDisk, ("host", "big"), ("why", "size"), ("wanted", $"{10L << 30}"), ("least", $"{20L << 30}")),
+            new(FaultCodes.HostDisk, ("host", "big"), ("why", "room"), ("wanted", $"{20L << 30}"), ("available", $"{5L << 30}")),
             new(FaultCodes.Internal, ("detail", "disk on fire"), ("from", "server")),
         ];
         Transcript.Compare("details", string.Join('\n', faults.Select(f => Explain.Text(f, "ledger", json: false))));

@@ -11,6 +11,16 @@ public static class DiskImage
         tools, "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", Path.GetRelativePath(Path.GetDirectoryName(overlay)!, backing),
         "-o", "extended_l2=on,cluster_size=128k,preallocation=falloc", overlay, $"{bytes}");
 
+    /// <summary>Makes it larger, with all its room allocated; one that is as large already stays. Nothing runs on it. After a cut it has the old size or the new one.</summary>
+    /// <exception cref="ToolException">It could not be; it has the size it had.</exception>
+    public static async Task GrowAsync(Tools tools, string image, long bytes)
+    {
+        if (await SizeAsync(tools, image).ConfigureAwait(false) < bytes)
+        {
+            await RunAsync(tools, "resize", "-q", "-f", "qcow2", "--preallocation=falloc", image, $"{bytes}").ConfigureAwait(false);
+        }
+    }
+
     /// <summary>The size that a guest sees.</summary>
     public static async Task<long> SizeAsync(Tools tools, string image)
     {

@@ -17,6 +17,10 @@ public static class GuestRam
     {
         using var fd = Fcntl.Open(places.Ram, Fcntl.ReadWrite | Fcntl.Create | Fcntl.NoFollow);
         Fcntl.ZeroRange(fd, 0, bytes, places.Ram);
+        if (Stat.Of(fd).Length > bytes)
+        {
+            RandomAccess.SetLength(fd, bytes);      // it had more
+        }
     }
 
     private static void Allocate(HostPlaces places, long bytes)

@@ -26,10 +26,11 @@ public static class HostFiles
         Give(hardware, places);
     }
 
-    /// <summary>Memory of zeros, for a boot; the room stays allocated.</summary>
+    /// <summary>Memory of zeros, for a boot; the room stays allocated. What was saved with the memory it had is void before that is touched.</summary>
     /// <exception cref="LinuxException">ENOSPC.</exception>
     public static void ClearRam(HostHardware hardware, HostPlaces places)
     {
+        VirtualMachine.Forget(places);
         GuestRam.Empty(places, hardware.MemoryBytes);
         Directory.CreateDirectory(places.Run, (UnixFileMode)0x1c0);
         Give(hardware, places);

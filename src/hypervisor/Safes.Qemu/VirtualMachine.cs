@@ -265,7 +265,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         }
     }
 
-    private static void Forget(HostPlaces places)
+    internal static void Forget(HostPlaces places)
     {
         File.Delete(places.StateRecord);
         File.Delete(places.State);

@@ -218,6 +218,20 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
     public override Task StartHost(StartHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
         ChangeAsync(request.Name, h => h.State != "running" ? "running" : throw Fault(FaultCodes.HostRunning, ("host", h.Name)), stream);
 
+    public override Task ResizeHost(ResizeHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
+        ChangeAsync(
+            request.Name,
+            h =>
+            {
+                if (request.DiskBytes is > 0 and < 20UL << 30)
+                {
+                    throw Fault(FaultCodes.HostDisk, ("host", h.Name), ("why", "size"), ("wanted", $"{request.DiskBytes}"), ("least", $"{20UL << 30}"));
+                }
+
+                (h.NextCpus, h.NextMemoryBytes, h.NextDiskBytes) = (request.Cpus, request.MemoryBytes, request.DiskBytes);
+                return h.State;
+            }, stream);
+
     public override async Task ReadConsole(ConsoleRequest request, IServerStreamWriter<ConsoleChunk> stream, ServerCallContext context) =>
         await stream.WriteAsync(new ConsoleChunk { Data = ByteString.CopyFromUtf8($"{request.Name} login: \u001b[2J\n") });
 

@@ -16,9 +16,9 @@ internal static class HostCommand
     private static readonly TimeSpan AddLimit = TimeSpan.FromMinutes(15), StartLimit = TimeSpan.FromMinutes(10), StopLimit = TimeSpan.FromMinutes(3),
         ConsoleLimit = TimeSpan.FromHours(24);
 
-    public static Command Create() => new Command("host", "Add, list, start, stop, restart and remove virtual hosts.")
+    public static Command Create() => new Command("host", "Add, list, start, stop, restart, resize and remove virtual hosts.")
     {
-        Add(), List(), Start(), Stop(), Restart(), Remove(), Console(),
+        Add(), List(), Start(), Stop(), Restart(), Resize(), Remove(), Console(),
     }.With("safe host add build");
 
     private static Argument<string> Name() => new("NAME") { Description = "The host", CompletionSources = { Known.Hosts } };
@@ -27,9 +27,7 @@ internal static class HostCommand
     {
         var name = Name();
         var image = new Option<string?>("--image") { Description = "Which image (default: the safe's first)", HelpName = "NAME" };
-        var cpus = new Option<uint?>("--cpus") { Description = "How many processors", HelpName = "N" };
-        var memory = new Option<string?>("--memory") { Description = "Such as 2G; the image's own size is there at once", HelpName = "SIZE" };
-        var disk = new Option<string?>("--disk") { Description = "Such as 20G", HelpName = "SIZE" };
+        var (cpus, memory, disk) = SizeOptions("Such as 2G; the image's own size is there at once", "Such as 20G");
         return new Command("add", "Add a host.")
         {
             name, image, cpus, memory, disk,
@@ -39,7 +37,7 @@ internal static class HostCommand
             {
                 Name = run.Get(name)!,
                 Image = run.Get(image) ?? "",
-                Cpus = run.Get(cpus) ?? 0,
+                Cpus = Sizes.Count(run.Get(cpus)),
                 MemoryBytes = Sizes.Parse(run.Get(memory)),
                 DiskBytes = Sizes.Parse(run.Get(disk)),
             };
@@ -84,7 +82,8 @@ internal static class HostCommand
     private static Command Restart()
     {
         var name = Name();
-        return new Command("restart", "Shut a host down and boot it afresh; one that does not run is booted.") { name }.With("safe host restart build").Does(async run =>
+        var yes = Yes();
+        return new Command("restart", "Shut a host down and boot it afresh; one that does not run is booted.") { name, yes }.With("safe host restart build").Does(async run =>
         {
             var request = new HostRequest { Name = run.Get(name)! };
             try
@@ -93,7 +92,11 @@ internal static class HostCommand
             }
             catch (FaultException e) when (e.Code == FaultCodes.HostStopped)
             {
-                // Then there is nothing to stop; a memory image it may have is given up, as it would have been.
+                // Then there is nothing to stop, but there may be memory that it could not go on from here.
+                if (await IsSuspendedAsync(run, request.Name).ConfigureAwait(false))
+                {
+                    await ConfirmAsync(run, yes, $"'{request.Name}' is suspended; booting it afresh gives up what its memory holds. Do that? [y/N] ").ConfigureAwait(false);
+                }
             }
 
             var start = new StartHostRequest { Name = request.Name, Cold = true };
@@ -101,20 +104,60 @@ internal static class HostCommand
         });
     }
 
+    private static Command Resize()
+    {
+        var name = Name();
+        var (cpus, memory, disk) = SizeOptions("Such as 2G", "Such as 40G; a disk only grows, its file system with it");
+        return new Command("resize", "Give a host other sizes from its next boot on.")
+        {
+            name, cpus, memory, disk,
+        }.With("safe host resize build --memory 4G --cpus 4", "safe host resize build --disk 40G && safe host restart build").Does(run =>
+        {
+            var request = new ResizeHostRequest
+            {
+                Name = run.Get(name)!,
+                Cpus = Sizes.Count(run.Get(cpus)),
+                MemoryBytes = Sizes.Parse(run.Get(memory)),
+                DiskBytes = Sizes.Parse(run.Get(disk)),
+            };
+            return request is { Cpus: 0, MemoryBytes: 0, DiskBytes: 0 }
+                ? throw new FaultException(FaultCodes.Usage, ("what", "no size was given"), ("hint", "--memory SIZE, --cpus N or --disk SIZE"))
+                : ProgressAsync(run, request.Name, (c, o) => c.ResizeHost(request, o), StopLimit, told: HostLines.Resized);
+        });
+    }
+
+    private static (Option<uint?> Cpus, Option<string?> Memory, Option<string?> Disk) SizeOptions(string memory, string disk) => (
+        new("--cpus") { Description = "How many processors", HelpName = "N" }, new("--memory") { Description = memory, HelpName = "SIZE" },
+        new("--disk") { Description = disk, HelpName = "SIZE" });
+
     private static Command Remove()
     {
         var name = Name();
-        var yes = new Option<bool>("--yes") { Description = "Do not ask" };
+        var yes = Yes();
         return new Command("remove", "Remove a host with its disk; the share stays.") { name, yes }.With("safe host remove build").Does(async run =>
         {
             var request = new HostRequest { Name = run.Get(name)! };
-            if (!run.Get(yes) && !await Terminal.Confirmation.AskAsync(run, $"Remove '{request.Name}' with its disk? [y/N] ").ConfigureAwait(false))
-            {
-                throw new FaultException(FaultCodes.NotConfirmed, ("what", "it was not confirmed"), ("hint", "--yes"));
-            }
-
+            await ConfirmAsync(run, yes, $"Remove '{request.Name}' with its disk? [y/N] ").ConfigureAwait(false);
             await ProgressAsync(run, request.Name, (c, o) => c.RemoveHost(request, o), StopLimit, gone: true).ConfigureAwait(false);
         });
+    }
+
+    private static Option<bool> Yes() => new("--yes") { Description = "Do not ask" };
+
+    private static async Task ConfirmAsync(Invocation run, Option<bool> yes, string question)
+    {
+        if (!run.Get(yes) && !await Terminal.Confirmation.AskAsync(run, question, "--yes").ConfigureAwait(false))
+        {
+            throw new FaultException(FaultCodes.NotConfirmed, ("what", "it was not confirmed"), ("hint", "--yes"));
+        }
+    }
+
+    private static async Task<bool> IsSuspendedAsync(Invocation run, string name)
+    {
+        using var profile = run.OpenProfile();
+        using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
+        var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
+        return status.Hosts.Any(h => h.Name == name && h.State == "suspended");
     }
 
     private static Command Console()
@@ -139,7 +182,8 @@ internal static class HostCommand
     }
 
     private static async Task ProgressAsync(
-        Invocation run, string name, Func<SafeCalls, CallOptions, AsyncServerStreamingCall<Progress>> call, TimeSpan limit, bool gone = false, bool last = true)
+        Invocation run, string name, Func<SafeCalls, CallOptions, AsyncServerStreamingCall<Progress>> call, TimeSpan limit, bool gone = false, bool last = true,
+        Func<Host, string>? told = null)
     {
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
@@ -155,8 +199,8 @@ internal static class HostCommand
             }
         }
 
-        string detail = gone ? "removed" : Printable.Line(host?.State ?? "done") + (host?.Note is { Length: > 0 } note ? $" ({Printable.Line(note)})" : "");
-        run.Screen.Show(new Report(ReportKind.Done, name, detail + (host?.State == "running" ? $", ssh {name}.{held.Zone}" : ""))
+        string detail = gone ? "removed" : told is not null && host is not null ? told(host) : Printable.Line(host?.State ?? "done") + (host?.Note is { Length: > 0 } note ? $" ({Printable.Line(note)})" : "");
+        run.Screen.Show(new Report(ReportKind.Done, name, detail + (told is null && host?.State == "running" ? $", ssh {name}.{held.Zone}" : ""))
         {
             Milliseconds = (long)(Linux.BootClock.Now - begun).TotalMilliseconds,
         });

@@ -16,7 +16,7 @@ internal static class HostLines
             string load = h.State == "running" && h.Load > 0 ? string.Create(CultureInfo.InvariantCulture, $"load {h.Load:0.0}") : "";
             string uptime = h.UptimeSeconds > 0 ? $"uptime {Ages.Words(TimeSpan.FromSeconds(h.UptimeSeconds))}" : "";
             string left = h is { State: "suspended", SuspendedUnix: > 0 } ? $"{Ages.Since(h.SuspendedUnix, now)} ago" : "";
-            yield return $"  {Printable.Line(h.Name).PadRight(width)}   {Printable.Line(h.State),-9}  {h.Cpus} cpu{(h.Cpus == 1 ? " " : "s")}  {Size(h.MemoryBytes),-8}  {Printable.Line(h.Address),-15}  {string.Join("   ", new[] { uptime, load, left, Printable.Line(h.Note) }.Where(t => t.Length > 0))}".TrimEnd();
+            yield return $"  {Printable.Line(h.Name).PadRight(width)}   {Printable.Line(h.State),-9}  {h.Cpus} cpu{(h.Cpus == 1 ? " " : "s")}  {Size(h.MemoryBytes),-8}  {Printable.Line(h.Address),-15}  {string.Join("   ", new[] { uptime, load, left, Next(h), Printable.Line(h.Note) }.Where(t => t.Length > 0))}".TrimEnd();
         }
     }
 
@@ -33,7 +33,26 @@ internal static class HostLines
         ["suspended_unix"] = h.SuspendedUnix,
         ["image"] = h.Image,
         ["note"] = h.Note,
+        ["next_cpus"] = h.NextCpus,
+        ["next_memory_bytes"] = h.NextMemoryBytes,
+        ["next_disk_bytes"] = h.NextDiskBytes,
     })]);
+
+    /// <summary>What came of asking for other sizes.</summary>
+    public static string Resized(Host h) => Next(h) is { Length: > 0 } next
+        ? next + (h.State switch
+        {
+            "stopped" or "failed" => $": safe host start {Printable.Line(h.Name)}",
+            "suspended" => $"; its memory goes on with the sizes it has, safe host restart {Printable.Line(h.Name)} gives that up",
+            _ => $": safe host restart {Printable.Line(h.Name)}",
+        })
+        : "has these sizes";
+
+    private static string Next(Host h) => string.Join(", ", new[]
+    {
+        h.NextCpus > 0 ? $"{h.NextCpus} cpu{(h.NextCpus == 1 ? "" : "s")}" : "", h.NextMemoryBytes > 0 ? Size(h.NextMemoryBytes) : "",
+        h.NextDiskBytes > 0 ? $"disk {Size(h.NextDiskBytes)}" : "",
+    }.Where(t => t.Length > 0)) is { Length: > 0 } next ? $"{next} from its next boot on" : "";
 
     public static string Size(ulong bytes) => bytes switch
     {

@@ -21,6 +21,9 @@ internal sealed class Facts(IReadOnlyDictionary<string, string> details, string?
     /// <summary>The first of these details that is there, else the other words.</summary>
     public string Or(string name, string otherwise) => Has(name) ? this[name] : otherwise;
 
+    /// <summary>A detail that is a size; 0 when it is not there.</summary>
+    public ulong Bytes(string name) => ulong.TryParse(this[name], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out ulong n) ? n : 0;
+
     /// <summary>": " and the detail, when it is there.</summary>
     public string Tail(params ReadOnlySpan<string> names)
     {

@@ -11,8 +11,22 @@ internal static class HostWords
         (HostExists, f => new($"there is a host {Name(f)} already", Nothing, "safe host list")),
         (HostUnknown, f => new($"there is no host {Name(f)}", Nothing, "safe host list")),
         (HostName, f => new($"{Name(f)} cannot be a host's name", Nothing, "1 to 32 of a-z, 0-9 and -, beginning with a letter")),
-        (HostMemory, f => new($"that is more memory than {f.Safe} can give and still close in time{f.Tail("why", "detail", "most")}", Nothing, "--memory with less")),
-        (HostDisk, f => new($"that is more disk than the volume has left{f.Tail("why", "detail", "most")}", Nothing, "--disk with less")),
+        (HostMemory, f => f.Bytes("least") is var least && f.Bytes("wanted") < least
+            ? new($"{Size(f, "wanted")} is too little memory for {Name(f)}", Nothing, $"--memory with {Size(f, "least")} at least")
+            : new(
+                $"{(f.Has("wanted") ? Size(f, "wanted") : "that")} is more memory than {f.Safe} can give and still close in time"
+                + (f["why"] switch
+                {
+                    "bound" => $": {Size(f, "available")} is left of what its storage takes within the {f["bound"]} s for closing",
+                    "memory" => $": the server has {Size(f, "available")} left",
+                    _ => f.Tail("why", "detail", "most"),
+                }), Nothing, "--memory with less")),
+        (HostDisk, f => f["why"] == "size" && f.Bytes("wanted") < f.Bytes("least")
+            ? new($"{Size(f, "wanted")} is too little for the disk of {Name(f)}, which has {Size(f, "least")}: a disk only grows", Nothing, $"--disk with {Size(f, "least")} at least")
+            : f["why"] == "size" ? new($"{Size(f, "wanted")} cannot be the size of a disk", Nothing, "whole MiB, 1T at most")
+            : new(
+                "that is more disk than the volume has left" + (f["why"] == "room" ? $": {Size(f, "wanted")} more is needed, {Size(f, "available")} is free" : f.Tail("why", "detail", "most")),
+                Nothing, "--disk with less, or less of what fills it: safe status")),
         (ImageMissing, f => new($"there is no image {f.Or("image", "of that name")} here", Nothing, "the supplier makes one: safed image build")),
         (ImageMismatch, f => f.Has("image") && !f.Has("host") ? new(
             $"this server cannot use the image '{f["image"]}'{Difference(f)}".Replace("it was suspended", "it was made", StringComparison.Ordinal), Nothing,
@@ -28,6 +42,8 @@ internal static class HostWords
     ];
 
     private static string Difference(Facts f) => f.Has("saved") ? $": it was suspended under {f["what"]} {f["saved"]}, here is {f["here"]}" : f.Tail("why", "detail");
+
+    private static string Size(Facts f, string name) => Commands.HostLines.Size(f.Bytes(name));
 
     private const string Nothing = "nothing was changed";
 

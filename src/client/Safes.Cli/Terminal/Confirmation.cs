@@ -33,7 +33,8 @@ internal static class Confirmation
     }
 
     /// <summary>A yes at the terminal; anything else is a no.</summary>
-    public static async Task<bool> AskAsync(Invocation run, string question)
+    /// <param name="without">How to answer where there is no terminal.</param>
+    public static async Task<bool> AskAsync(Invocation run, string question, string without = "--fingerprint F, or --yes when it was compared already")
     {
         try
         {
@@ -45,7 +46,7 @@ internal static class Confirmation
         catch (LinuxException)
         {
             throw new FaultException(
-                FaultCodes.NotConfirmed, ("what", "there is no terminal to ask at"), ("hint", "--fingerprint F, or --yes when it was compared already"));
+                FaultCodes.NotConfirmed, ("what", "there is no terminal to ask at"), ("hint", without));
         }
     }
 

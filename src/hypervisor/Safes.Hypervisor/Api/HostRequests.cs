@@ -36,6 +36,10 @@ public sealed partial class SafeApi
             return hosts.Status().FirstOrDefault(h => h.Name == request.Name);
         });
 
+    public override Task ResizeHost(ResizeHostRequest request, IServerStreamWriter<Contracts.V1.Progress> responseStream, ServerCallContext context) =>
+        OnHostsAsync(context, responseStream, (hosts, _) => hosts.ResizeAsync(
+            new Hosts.HostRequest(request.Name, "", (int)request.Cpus, (long)request.MemoryBytes, (long)request.DiskBytes))!);
+
     public override Task RemoveHost(Contracts.V1.HostRequest request, IServerStreamWriter<Contracts.V1.Progress> responseStream, ServerCallContext context) =>
         OnHostsAsync(context, responseStream, async (hosts, progress) =>
         {

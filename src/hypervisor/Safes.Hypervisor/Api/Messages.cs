@@ -49,5 +49,8 @@ internal static class Messages
         Image = status.Image,
         Load = status.Load,
         SuspendedUnix = status.SuspendedUnix,
+        NextCpus = status.Next is { } c && c.Cpus != status.Cpus ? (uint)c.Cpus : 0,
+        NextMemoryBytes = status.Next is { } m && m.MemoryBytes != status.MemoryBytes ? (ulong)m.MemoryBytes : 0,
+        NextDiskBytes = status.Next is { } d && d.DiskBytes != status.DiskBytes ? (ulong)d.DiskBytes : 0,
     };
 }

@@ -24,6 +24,7 @@ internal static class GuestScripts
             sed -i 's/noauto,//' /etc/fstab
             networkctl reload &
         fi
+        {(clone ? "" : $"{GrowDisk} &")}
         (
         {accounts}
         ) >/run/accounts.log 2>&1 & accounts=$!
@@ -75,5 +76,6 @@ internal static class GuestScripts
             """).ToString();
     }
 
+    /// <summary>Its file system gets all of its disk. At every boot: a cut may have come between the two.</summary>
     public const string GrowDisk = "resize2fs /dev/vda >/dev/null 2>&1";
 }

@@ -25,6 +25,10 @@ internal sealed record HostDefinition
 
     public required long DiskBytes { get; init; }
 
+    /// <summary>What it is to have from its next boot on. A memory image fits only the sizes it was made with, so until then it keeps those.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public HostSizes? Next { get; init; }
+
     public required Guid Uuid { get; init; }
 
     /// <summary>/etc/machine-id.</summary>
@@ -46,6 +50,9 @@ internal sealed record HostDefinition
     public string Accounts { get; init; } = "";
 
     [JsonIgnore]
+    public HostSizes Sizes => new(Cpus, MemoryBytes, DiskBytes);
+
+    [JsonIgnore]
     public uint User => 64200u + (uint)Number;
 
     public static string AccountsMark(IReadOnlyList<MemberAccount> accounts) => Convert.ToHexStringLower(
@@ -57,7 +64,8 @@ internal sealed record HostDefinition
         try
         {
             return hosts.ReadFile($"{name}/{FileName}", 16384) is { } text && JsonSerializer.Deserialize(text, HostsJson.Default.HostDefinition) is { } d &&
-                d.Name == name && HostName.IsValid(name) && d is { Number: >= 10 and <= 254, Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0 } ? d : null;
+                d.Name == name && HostName.IsValid(name) && d is { Number: >= 10 and <= 254, Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0 } &&
+                d.Next is null or { Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0 } ? d : null;
         }
         catch (Exception e) when (e is JsonException or VolumeException)
         {

@@ -162,7 +162,7 @@ public sealed partial class HostFleet : IAsyncDisposable
             long memory = request.MemoryBytes == 0 ? bundle.Manifest.MemoryBytes : request.MemoryBytes;
             long disk = request.DiskBytes == 0 ? bundle.Manifest.DiskBytes : request.DiskBytes;
             bool copied = Options.Volume.Exists($"images/{image}-{bundle.Digest[..12]}/{Bundle.ManifestFile}");
-            await room.CheckAsync(request.Name, cpus, memory, disk, bundle, copied, hosts.Values.Sum(h => h.Definition.MemoryBytes)).ConfigureAwait(false);
+            await room.CheckAsync(request.Name, cpus, memory, disk, bundle, copied, MemoryOfAllBut(null)).ConfigureAwait(false);
             try
             {
                 prepared = await images.PrepareAsync(image, bundle, cpus, memory, steps).ConfigureAwait(false);

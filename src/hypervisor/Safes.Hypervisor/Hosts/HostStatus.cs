@@ -22,6 +22,9 @@ public sealed record HostStatus(
 {
     /// <summary>When it was suspended before it went on to where it is now, seconds since 1970; 0: it has booted since.</summary>
     public long SuspendedUnix { get; init; }
+
+    /// <summary>What it has from its next boot on, if that is something else.</summary>
+    public HostSizes? Next { get; init; }
 }
 
 /// <summary>A line of progress; <see cref="Done"/> false: begun.</summary>
@@ -35,6 +38,9 @@ public sealed record HostOutcome(string Host, bool Done, Safes.Contracts.FaultEx
 
 /// <summary>A new host, as asked for; zeros are the bundle's own sizes.</summary>
 public sealed record HostRequest(string Name, string Image = "", int Cpus = 0, long MemoryBytes = 0, long DiskBytes = 0);
+
+/// <summary>What can be changed of a host. Of processors and bytes.</summary>
+public sealed record HostSizes(int Cpus, long MemoryBytes, long DiskBytes);
 
 /// <summary>A member's account in every host. The uid is fixed by the roster.</summary>
 public sealed record MemberAccount(string Name, uint User);

@@ -32,13 +32,13 @@ internal sealed partial class VirtualHost(
         options.Volume.PathOf($"hosts/{definition.Name}"), Path.Combine(options.RunDirectory, definition.Name), options.Volume.PathOf("share"),
         options.Volume.PathOf($"images/{definition.Image}"));
 
-    public HostHardware Hardware { get; } =
-        new(definition.Name, definition.Cpus, definition.MemoryBytes, options.Ports.Mac(definition.Number), definition.User, definition.Uuid);
+    public HostHardware Hardware =>
+        new(Definition.Name, Definition.Cpus, Definition.MemoryBytes, options.Ports.Mac(Definition.Number), Definition.User, Definition.Uuid);
 
     public HostStatus Status() => new(
         Definition.Name, State, Definition.Cpus, Definition.MemoryBytes, Definition.DiskBytes, options.Ports.Address(Definition.Number),
         machine is null ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Max(0, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.BootedUnix)),
-        Note, Definition.Image, 0) { SuspendedUnix = Definition.SuspendedUnix };
+        Note, Definition.Image, 0) { SuspendedUnix = Definition.SuspendedUnix, Next = Definition.Next };
 
     /// <summary>What its files say while nothing runs.</summary>
     public void Look()
@@ -167,9 +167,13 @@ internal sealed partial class VirtualHost(
         }
 
         Become(HostState.Starting, "");
-        using (steps.Begin("boot"))
+        if (!await TakeSizesAsync(steps).ConfigureAwait(false))
         {
             await Background.Run(() => HostFiles.ClearRam(Hardware, Places)).ConfigureAwait(false);
+        }
+
+        using (steps.Begin("boot"))
+        {
             Attach(await VirtualMachine.StartAsync(Start()).ConfigureAwait(false));
             Define(Definition with { Running = true, BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), SuspendedUnix = 0 });
             await ReserveAsync().ConfigureAwait(false);    // what suspending needs, so before anything is given up
