@@ -53,7 +53,7 @@ internal sealed class LoopbackSafe : IAsyncDisposable
 
     public SessionBook Sessions { get; }
 
-    private string Address => server!.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single().Replace("http://", "https://", StringComparison.Ordinal);
+    public IPEndPoint EndPoint => IPEndPoint.Parse(new Uri(server!.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Authority);
 
     public static async Task<LoopbackSafe> StartAsync(Desk? desk = null, Ledger? ledger = null)
     {
@@ -76,12 +76,12 @@ internal sealed class LoopbackSafe : IAsyncDisposable
         return safe;
     }
 
-    /// <summary>A device's connection, with the certificate of its keys.</summary>
-    public Safe.SafeClient Connect(Person person)
+    /// <summary>A device's connection, with the certificate of its keys; through a relay when one is given.</summary>
+    public Safe.SafeClient Connect(Person person, IPEndPoint? relay = null)
     {
         var certificate = person.Keys.CreateCertificate();
         byte[] pin = Ledger.Vault.ServerPin;
-        var channel = GrpcChannel.ForAddress(Address, new GrpcChannelOptions
+        var channel = GrpcChannel.ForAddress($"https://{relay ?? EndPoint}", new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler
             {

@@ -90,7 +90,7 @@ public sealed class SessionTests
         }
 
         var id = new SessionId(new Guid(opened.Session.Span));
-        var desk = new Desk(SafeLifecycle.Restart(new Findings(true, KeyFound.Present, true, true, [id]), TimeSpan.FromHours(1), Desk.Terms));
+        var desk = new Desk(SafeLifecycle.Restart(new Findings(true, KeyFound.Present, true, true, [id], TimeSpan.FromHours(2)), TimeSpan.FromHours(1), Desk.Terms));
         await using var safe = await LoopbackSafe.StartAsync(desk, ledger);
         safe.Sessions.Load([SessionRecord.Parse(record.Write())!]);
         var anna = safe.Connect(ledger.Anna);
@@ -119,18 +119,32 @@ public sealed class SessionTests
     }
 
     [Fact(Timeout = 30_000)]
+    public async Task A_whole_connection_played_again_opens_nothing()
+    {
+        await using var safe = await LoopbackSafe.StartAsync();
+        using var relay = new RecordingRelay(safe.EndPoint);
+        var client = safe.Connect(safe.Ledger.Anna, relay.EndPoint);
+        var opened = await safe.OpenAsync(client, safe.Ledger.Anna);
+        await LeaveAsync(client, opened);
+        int performed = safe.Desk.World.Performed.Count;
+        byte[] said = relay.Recorded;
+        Assert.True(said.Length > 4000, "the recording has the whole opening in it: a one-time seal alone is over a kilobyte");
+
+        await relay.PlayAgainAsync(said);
+        Assert.IsType<Closed>(safe.Desk.Daemon.State);
+        Assert.Equal(performed, safe.Desk.World.Performed.Count);
+        Assert.Empty(safe.Sessions.All);
+        // Control: the way that was recorded still opens, for who has the keys.
+        await safe.OpenAsync(safe.Connect(safe.Ledger.Anna, relay.EndPoint), safe.Ledger.Anna);
+    }
+
+    [Fact(Timeout = 30_000)]
     public async Task Leaving_as_the_last_one_waits_until_it_is_closed()
     {
         await using var safe = await LoopbackSafe.StartAsync();
         var client = safe.Connect(safe.Ledger.Anna);
         var opened = await safe.OpenAsync(client, safe.Ledger.Anna);
-        using var leaving = client.Leave(new LeaveRequest { Session = opened.Session });
-        Left? left = null;
-        await foreach (var progress in leaving.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
-        {
-            left = progress.Left ?? left;
-        }
-
+        var left = await LeaveAsync(client, opened);
         Assert.True(left?.Closed);
         Assert.IsType<Closed>(safe.Desk.Daemon.State);
         Assert.False(safe.Desk.World.Key);
@@ -205,5 +219,17 @@ public sealed class SessionTests
         await renewing.RequestStream.WriteAsync(new LeaseAnswer { Session = opened.Session, Challenge = renewing.ResponseStream.Current.Challenge });
         var until = safe.Desk.Daemon.Now + Desk.Terms.Lease;
         await safe.Desk.Daemon.WhenAsync(s => s is Safes.Lifecycle.Open o && o.Sessions[0].LeaseUntil == until, TestContext.Current.CancellationToken);
+    }
+
+    private static async Task<Left?> LeaveAsync(Safe.SafeClient client, Opened opened)
+    {
+        using var leaving = client.Leave(new LeaveRequest { Session = opened.Session });
+        Left? left = null;
+        await foreach (var progress in leaving.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
+        {
+            left = progress.Left ?? left;
+        }
+
+        return left;
     }
 }
