@@ -80,7 +80,7 @@ internal sealed class BenchSafe : IAsyncDisposable
         var start = BootClock.Now;
         rawVolume.Open();
         await host.ResumeAsync();
-        await fleet.Ports.LetThroughAsync(definition.Number);
+        await fleet.Ports.LetThroughAsync(definition.Number, default);
         var opened = BootClock.Now - start;
         host.Reserve();
         host.WriteBack();

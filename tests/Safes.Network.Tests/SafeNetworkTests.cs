@@ -70,6 +70,20 @@ public class SafeNetworkTests
     }
 
     [Fact]
+    public async Task A_letting_through_that_comes_after_the_cut_of_closing_lets_nobody_through()
+    {
+        await using var server = await TestServer.WithNetworkAsync();
+        HostPort[] ports = [.. Enumerable.Range(10, 8).Select(server.Network.Port)];
+        using var closing = new CancellationTokenSource();
+        var let = ports.Select(p => server.Network.LetThroughAsync(p, closing.Token)).ToList();    // one in its turn, the others waiting for theirs
+        _ = closing.CancelAsync();
+        await server.Network.CutAllAsync();
+        let.AddRange(ports.Select(p => server.Network.LetThroughAsync(p, closing.Token)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(let));
+        Assert.DoesNotContain("h1", await Tool.RunAsync("nft", ["list", "set", "bridge", "safe", "through"], network: server.Plan.NamespacePin), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task No_link_of_the_safe_has_an_address_but_control()
     {
         await using var server = await TestServer.WithNetworkAsync();

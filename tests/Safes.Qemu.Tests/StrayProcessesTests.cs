@@ -51,6 +51,35 @@ public sealed class StrayProcessesTests : IDisposable
         await qemu.Exited.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
     }
 
+    [Fact]
+    public async Task It_is_found_behind_links_too()
+    {
+        var (qemu, virtiofsd) = (Start(Places.Home, "-uuid"), Start(Places.Run, "--shared-dir"));
+        string link = place + ".link";
+        Directory.CreateSymbolicLink(link, place);
+        try
+        {
+            await VirtualMachine.KillRecordedAsync(
+                new HostPlaces(Path.Combine(link, "home"), Path.Combine(link, "run"), "", ""), TimeSpan.FromSeconds(5));
+        }
+        finally
+        {
+            File.Delete(link);
+        }
+
+        await Task.WhenAll(qemu.Exited, virtiofsd.Exited).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public void One_that_turns_out_to_be_another_is_neither_ended_nor_waited_for()
+    {
+        var other = Start(Places.Home, "-uuid");
+        var begin = BootClock.Now;
+        StrayProcesses.End([other.Pid], _ => false, TimeSpan.FromSeconds(60));
+        Assert.True(BootClock.Now - begin < TimeSpan.FromSeconds(30), "it was waited for");
+        Assert.False(other.Exited.IsCompleted);
+    }
+
     private MachineStart Machine() => new(
         new Tools { Qemu = "/bin/false", QemuImg = "/bin/false", Virtiofsd = ["/bin/false"], Kernel = "", Modules = "", Busybox = "", Accelerator = "tcg", QemuVersion = "" },
         new HostHardware("desk", 1, 1 << 20, "", 0, Guid.NewGuid()), Places, () => throw new InvalidOperationException(), null);

@@ -37,7 +37,7 @@ internal sealed class TestPorts : IHostPorts, IAsyncDisposable
         return tap;
     }
 
-    public Task LetThroughAsync(params IReadOnlyCollection<int> numbers) => IpAsync(string.Join('\n', numbers.Select(n => $"link set h{n} up")));
+    public Task LetThroughAsync(int number, CancellationToken closing) => IpAsync($"link set h{number} up");
 
     public Task CutAsync(params IReadOnlyCollection<int> numbers) =>
         Tool.TryAsync("ip", ["-force", "-batch", "-"], string.Join('\n', numbers.Select(n => $"link set h{n} down")), pin);

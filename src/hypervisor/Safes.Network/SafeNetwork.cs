@@ -86,6 +86,11 @@ public sealed class SafeNetwork : IDisposable
     /// <summary>Lets hosts' ports through, all in one step.</summary>
     public Task LetThroughAsync(params IReadOnlyCollection<HostPort> ports) => RuleAsync(SafeRules.LetThrough(ports));
 
+    /// <summary>Lets a host's port through, unless <paramref name="closing"/> was cancelled: looked at when it is its turn, so that whoever
+    /// cancels first and then cuts has cut for good.</summary>
+    /// <exception cref="OperationCanceledException">It closes; nothing was let through.</exception>
+    public Task LetThroughAsync(HostPort port, CancellationToken closing) => RuleAsync(SafeRules.LetThrough([port]), closing);
+
     /// <summary>Cuts hosts' ports, all in one step. Packets are dropped, never refused.</summary>
     public Task CutAsync(params IReadOnlyCollection<HostPort> ports) => RuleAsync(SafeRules.Cut(ports));
 
@@ -146,16 +151,17 @@ public sealed class SafeNetwork : IDisposable
     /// <summary>Gives up this process's claim on the public port; the network stays.</summary>
     public void Dispose() => publicPort.Dispose();
 
-    private async Task RuleAsync(string text)
+    private async Task RuleAsync(string text, CancellationToken unless = default)
     {
         if (text.Length == 0)
         {
             return;
         }
 
-        await ruling.WaitAsync().ConfigureAwait(false);
+        await ruling.WaitAsync(unless).ConfigureAwait(false);
         try
         {
+            unless.ThrowIfCancellationRequested();
             await Nft.ApplyAsync(plan.NamespacePin, text).ConfigureAwait(false);
         }
         finally

@@ -11,28 +11,36 @@ internal static class StrayProcesses
 {
     /// <summary>Ends them and waits.</summary>
     /// <exception cref="HungException">One cannot be ended.</exception>
-    public static void End(HostPlaces places, TimeSpan limit)
+    public static void End(HostPlaces places, TimeSpan limit) =>
+        End(Find(places), pid => IsOurs(pid, Resolve(places)), limit);
+
+    /// <summary>Ends those of <paramref name="found"/> that are ours still, and waits for those.</summary>
+    internal static void End(IReadOnlyList<int> found, Predicate<int> isOurs, TimeSpan limit)
     {
         var end = BootClock.Now + limit;
         var ended = new List<PidFd>();
         try
         {
-            foreach (int pid in Find(places))
+            foreach (int pid in found)
             {
                 if (PidFd.Open(pid) is { } process)
                 {
-                    ended.Add(process);
-                    // Looked at again once the number cannot come to mean another process.
-                    if (IsOurs(pid, places))
+                    // Looked at again once the number cannot come to mean another process. One that is another by now is nothing to wait for.
+                    if (isOurs(pid))
                     {
                         process.Kill();
+                        ended.Add(process);
+                    }
+                    else
+                    {
+                        process.Dispose();
                     }
                 }
             }
 
             foreach (var process in ended)
             {
-                if (!process.WaitForEnd(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero) && IsOurs(process.Pid, places))
+                if (!process.WaitForEnd(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero))
                 {
                     throw new HungException("QEMU", process.Pid, "kill", limit);
                 }
@@ -44,8 +52,14 @@ internal static class StrayProcesses
         }
     }
 
-    public static IReadOnlyList<int> Find(HostPlaces places) =>
-        [.. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), out int pid) ? pid : 0).Where(pid => pid > 0 && IsOurs(pid, places))];
+    public static IReadOnlyList<int> Find(HostPlaces places)
+    {
+        var real = Resolve(places);
+        return [.. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), out int pid) ? pid : 0).Where(pid => pid > 0 && IsOurs(pid, real))];
+    }
+
+    /// <summary>As the kernel names them for processes that work there, whatever links lead to them for us.</summary>
+    private static HostPlaces Resolve(HostPlaces places) => places with { Home = Fcntl.Resolve(places.Home), Run = Fcntl.Resolve(places.Run) };
 
     private static bool IsOurs(int pid, HostPlaces places)
     {

@@ -67,6 +67,20 @@ public static partial class Fcntl
     /// <summary>Makes a file or directory durable. A failure is reported once by the kernel: never repeat and believe it.</summary>
     public static void Sync(SafeHandle fd, string target = "") => LinuxException.Check(NativeFsync(fd), "fsync", target);
 
+    /// <summary>A directory's path without any link in it, as the kernel names it in /proc; what does not exist of it is left as it is.</summary>
+    public static string Resolve(string path)
+    {
+        try
+        {
+            using var directory = Open(path, PathOnly | Directory);
+            return File.ResolveLinkTarget($"/proc/self/fd/{directory.DangerousGetHandle()}", returnFinalTarget: false)?.FullName ?? path;
+        }
+        catch (LinuxException e) when (e.Number is Errno.NoEntry or Errno.NotDirectory)
+        {
+            return Path.GetDirectoryName(path) is { } parent ? Path.Combine(Resolve(parent), Path.GetFileName(path)) : path;
+        }
+    }
+
     /// <summary>Makes the entries of a directory durable.</summary>
     public static void SyncDirectory(string path)
     {

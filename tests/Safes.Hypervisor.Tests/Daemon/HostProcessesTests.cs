@@ -21,6 +21,8 @@ public sealed class HostProcessesTests : IDisposable
         using var qemu = Start("qemu-system-test", Directory.CreateDirectory(Path.Combine(mountPoint, "safe", "hosts", "desk")).FullName);
         Assert.Contains((qemu.Pid, "qemu-system-test"), HostProcesses.Find(mountPoint));
         Assert.Empty(HostProcesses.Find(mountPoint + "2"));
+        File.CreateSymbolicLink(Path.Combine(Programs, "link"), mountPoint);
+        Assert.Contains((qemu.Pid, "qemu-system-test"), HostProcesses.Find(Path.Combine(Programs, "link")));
         HostProcesses.End(mountPoint, TimeSpan.FromSeconds(5));
         Assert.Empty(HostProcesses.Find(mountPoint));
     }

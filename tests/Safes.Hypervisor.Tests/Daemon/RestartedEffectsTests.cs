@@ -1,6 +1,10 @@
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Win32.SafeHandles;
 using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Guardian;
+using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Tests.Guardian;
 using Safes.Hypervisor.Tests.Vaults;
@@ -104,17 +108,83 @@ public sealed class RestartedEffectsTests
         Assert.Equal(KeyStatus.Present, scene.Test.Volume.Observe().Key);
     }
 
+    [Fact]
+    public async Task Closing_waits_for_the_taking_over_that_was_given_up_and_begins_no_second_one()
+    {
+        await using var scene = await Scene.OpenAsync();
+        using var ledger = new Ledger();
+        await using var effects = After(scene, ledger);
+        await effects.LookAsync();
+        using var qemu = await StandInAsync(scene, "desk");
+        using var orders = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        orders.Bind(new UnixDomainSocketEndPoint(Path.Combine(scene.Test.Place, "ledger", "hosts", "desk", "qmp")));
+        orders.Listen(4);
+
+        using var givenUp = new CancellationTokenSource();
+        var adopting = effects.PerformAsync(new AdoptHosts(), new Open([], null), givenUp.Token);
+        var first = await orders.AcceptAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(9), TestContext.Current.CancellationToken);
+        await givenUp.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => adopting);
+
+        var suspending = effects.PerformAsync(new SuspendHosts(), new Closing(CloseReason.AdoptionFailed, BootClock.Now + Terms.Bound), TestContext.Current.CancellationToken);
+        var second = orders.AcceptAsync(TestContext.Current.CancellationToken).AsTask();
+        Assert.NotEqual(second, await Task.WhenAny(second, suspending, Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken)));
+        Assert.False(suspending.IsCompleted, "the host's memory is given up though its QEMU may still answer");
+        first.Dispose();    // its QEMU never will
+        await suspending;
+        await qemu.Exited.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        await effects.PerformAsync(new EndProcesses(), new Closing(CloseReason.AdoptionFailed, BootClock.Now + Terms.Bound), TestContext.Current.CancellationToken);
+        await scene.Test.LockAsync();
+    }
+
+    /// <summary>A program where a host's QEMU would run, recorded as such.</summary>
+    private static async Task<Child> StandInAsync(Scene scene, string host)
+    {
+        var uuid = Guid.NewGuid();
+        string home = Directory.CreateDirectory(scene.Test.Volume.Root.PathOf($"hosts/{host}")).FullName;
+        string run = Directory.CreateDirectory(Path.Combine(scene.Test.Place, "ledger", "hosts", host)).FullName;
+        new HostDefinition
+        {
+            Name = host, Number = 10, Image = "image", Cpus = 1, MemoryBytes = 1 << 20, DiskBytes = 1 << 20, Uuid = uuid, MachineId = uuid, Running = true, BootedUnix = 0,
+        }.Write(scene.Test.Volume.Root.Below("hosts"));
+        string program = Path.Combine(scene.Test.Place, "qemu-system-test");
+        File.CreateSymbolicLink(program, "/bin/sleep");
+        var child = Child.Start(new ChildStart(program, ["1000"]) { WorkingDirectory = home });
+        string begun = (await File.ReadAllTextAsync($"/proc/{child.Pid}/stat")).Split(") ")[1].Split(' ')[19];
+        await File.WriteAllTextAsync(
+            Path.Combine(run, "process.json"), $$"""{"qemu":{{child.Pid}},"qemu_start":{{begun}},"virtiofsd":0,"virtiofsd_start":0,"uuid":"{{uuid}}"}""");
+        return child;
+    }
+
+    /// <summary>Ports that nobody opens.</summary>
+    private sealed class NoPorts : IHostPorts
+    {
+        public IPAddress Gateway => IPAddress.Loopback;
+
+        public string Mac(int number) => "52:54:00:53:01:0a";
+
+        public IPAddress Address(int number) => IPAddress.Loopback;
+
+        public Task<SafeFileHandle> OpenAsync(int number) => throw new InvalidOperationException();
+
+        public Task LetThroughAsync(int number, CancellationToken closing) => Task.CompletedTask;
+
+        public Task CutAsync(params IReadOnlyCollection<int> numbers) => Task.CompletedTask;
+
+        public Task ForgetAsync(int number) => Task.CompletedTask;
+    }
+
     /// <summary>What these tests do not touch is not there.</summary>
     private static SafeEffects After(Scene scene, Ledger ledger) => new(
         new SafeParts
         {
             Paths = new SafePaths(scene.Test.Place, scene.Test.Place, "ledger"),
-            Premises = null!,
+            Premises = new Premises { VolumeId = default, GatewayImage = "" },
             Images = new Dictionary<string, byte[]>(),
             Vault = ledger.Vault,
             Volume = new FscryptVolume(scene.Test.Volume.File, scene.Test.Volume.MountPoint),
             Network = null!,
-            Ports = null!,
+            Ports = new NoPorts(),
             Gateway = null!,
             Tools = null!,
             Guardian = scene.Options,

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Safes.Contracts;
+using Safes.Linux;
 
 namespace Safes.Hypervisor.Commands;
 
@@ -34,7 +35,8 @@ internal sealed class Roots
     /// <exception cref="FaultException"><see cref="FaultCodes.NoSafe"/>.</exception>
     public SafePaths Of(ParseResult parsed)
     {
-        string state = Path.GetFullPath(parsed.GetValue(StateRoot)!);
+        // Without links: what is looked for in mount tables and /proc stands there as the kernel names it.
+        string state = Fcntl.Resolve(Path.GetFullPath(parsed.GetValue(StateRoot)!));
         string? name = parsed.GetValue(Name);
         if (mustExist)
         {
@@ -47,7 +49,7 @@ internal sealed class Roots
             name ??= safes[0];
         }
 
-        return new SafePaths(state, Path.GetFullPath(parsed.GetValue(RunRoot)!), name!);
+        return new SafePaths(state, Fcntl.Resolve(Path.GetFullPath(parsed.GetValue(RunRoot)!)), name!);
     }
 
     public static IReadOnlyList<string> Safes(string stateRoot) => Directory.Exists(stateRoot)

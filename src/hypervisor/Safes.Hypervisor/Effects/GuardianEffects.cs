@@ -7,7 +7,7 @@ namespace Safes.Hypervisor.Effects;
 /// <summary>The guardian: there before the key is, and as long as it is.</summary>
 public sealed partial class SafeEffects
 {
-    private readonly Lock starting = new();
+    private readonly Lock gate = new();
     private GuardianClient? guardian;
     private Task<GuardianClient>? pending;
     private readonly KeptDeadline kept = new(parts.Guardian);
@@ -84,7 +84,7 @@ public sealed partial class SafeEffects
 
     private Task<GuardianClient> LiveGuardianAsync()
     {
-        lock (starting)
+        lock (gate)
         {
             if (guardian is { IsAlive: true, IsStrange: false } alive)
             {
@@ -108,7 +108,7 @@ public sealed partial class SafeEffects
     private GuardianClient Adopt(GuardianClient found)
     {
         found.Died += () => GuardianDied?.Invoke();
-        lock (starting)
+        lock (gate)
         {
             if (guardian is { IsStrange: true } before)
             {

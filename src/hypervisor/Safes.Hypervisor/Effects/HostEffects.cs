@@ -1,3 +1,4 @@
+using Safes.Contracts;
 using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Sessions;
@@ -13,6 +14,8 @@ public sealed partial class SafeEffects
     private const uint FirstUser = 3001;
 
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
+
+    private Task<Workspace>? loading;
 
     private HostProgress Progress => new(parts);
 
@@ -40,15 +43,40 @@ public sealed partial class SafeEffects
 
     private async Task EnterAsync(CancellationToken stop)
     {
-        var entered = await LoadWorkspaceAsync().ConfigureAwait(false);
-        if (stop.IsCancellationRequested)
+        Workspace = await LoadingAsync().WaitAsync(stop).ConfigureAwait(false);    // given up, closing goes on waiting for it
+        await ApplyRosterAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>The one loading there is: a host's QEMU has one line for its orders, and whoever came second would take it for hung.</summary>
+    private Task<Workspace> LoadingAsync()
+    {
+        lock (gate)
         {
-            await entered.DisposeAsync().ConfigureAwait(false);    // closing has been through here already, perhaps
-            stop.ThrowIfCancellationRequested();
+            return loading is { IsFaulted: false, IsCanceled: false } going ? going : loading = Task.Run(async () =>
+            {
+                Volume.CheckPolicy(key ?? throw new FaultException(FaultCodes.PolicyWrong));
+                return await LoadWorkspaceAsync().ConfigureAwait(false);
+            });
+        }
+    }
+
+    /// <summary>What is loaded and what still comes of loading is let go of.</summary>
+    private async Task LeaveAsync()
+    {
+        Task<Workspace>? going;
+        lock (gate)
+        {
+            (going, loading, Workspace) = (loading, null, null);
         }
 
-        Workspace = entered;
-        await ApplyRosterAsync().ConfigureAwait(false);
+        if (going is { IsCompleted: false })
+        {
+            _ = going.ContinueWith(late => late.Result.DisposeAsync().AsTask(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        }
+        else if (going is { IsCompletedSuccessfully: true })
+        {
+            await (await going.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+        }
     }
 
     /// <summary>Reads what hosts there are, and takes over those that run.</summary>
@@ -84,19 +112,13 @@ public sealed partial class SafeEffects
             return;
         }
 
-        var loading = Task.Run(async () =>
-        {
-            Volume.CheckPolicy(k);
-            return await LoadWorkspaceAsync().ConfigureAwait(false);
-        });
         try
         {
-            Workspace = await loading.WaitAsync(limit, stop).ConfigureAwait(false);
+            Workspace = await LoadingAsync().WaitAsync(limit, stop).ConfigureAwait(false);
         }
         catch (Exception e)
         {
             parts.Log.Trouble(e, "hosts that run could not be taken over to suspend them; they are ended");
-            _ = loading.ContinueWith(late => late.Result.DisposeAsync().AsTask(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
         }
     }
 
@@ -139,10 +161,9 @@ public sealed partial class SafeEffects
         if (Workspace is { } open)
         {
             await open.Hosts.KillAllAsync().ConfigureAwait(false);
-            await open.DisposeAsync().ConfigureAwait(false);
-            Workspace = null;
         }
 
+        await LeaveAsync().ConfigureAwait(false);
         HostProcesses.End(Volume.MountPoint, TimeSpan.FromSeconds(3));
     }
 }

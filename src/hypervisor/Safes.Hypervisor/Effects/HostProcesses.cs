@@ -12,6 +12,7 @@ public static class HostProcesses
     public static IReadOnlyList<(int Pid, string Command)> Find(string mountPoint)
     {
         byte[] wanted = Encoding.UTF8.GetBytes(mountPoint + "/");
+        string real = Fcntl.Resolve(mountPoint);
         var found = new List<(int, string)>();
         foreach (string directory in Directory.EnumerateDirectories("/proc"))
         {
@@ -24,7 +25,7 @@ public static class HostProcesses
             {
                 byte[] line = File.ReadAllBytes(Path.Combine(directory, "cmdline"));
                 string program = Path.GetFileName(Encoding.UTF8.GetString(line.AsSpan(0, Math.Max(0, Array.IndexOf(line, (byte)0)))));
-                if (IsOurs(program, line) && (line.AsSpan().IndexOf(wanted) >= 0 || WorksIn(directory, mountPoint)))
+                if (IsOurs(program, line) && (line.AsSpan().IndexOf(wanted) >= 0 || WorksIn(directory, real)))
                 {
                     found.Add((pid, program));
                 }

@@ -55,9 +55,9 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 await HoldAsync().ConfigureAwait(false);
                 return null;
             case AdoptHosts:
-                Volume.CheckPolicy(key ?? throw new FaultException(FaultCodes.PolicyWrong));
                 await EnterAsync(stop).ConfigureAwait(false);
                 await HoldAsync().ConfigureAwait(false);
+                stop.ThrowIfCancellationRequested();
                 Workspace!.Hosts.SettleAdopted();
                 return null;
             case LetInside:
@@ -142,11 +142,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
     public async ValueTask DisposeAsync()
     {
         parts.Keys.Dispose();
-        if (Workspace is { } open)
-        {
-            await open.DisposeAsync().ConfigureAwait(false);
-        }
-
+        await LeaveAsync().ConfigureAwait(false);
         if (guardian is { } g)
         {
             await g.DisposeAsync().ConfigureAwait(false);

@@ -16,7 +16,9 @@ public interface IHostPorts
     /// <summary>Makes the port, cut. It vanishes with the last descriptor of it.</summary>
     Task<SafeFileHandle> OpenAsync(int number);
 
-    Task LetThroughAsync(params IReadOnlyCollection<int> numbers);
+    /// <summary>From now on packets from and to it pass, unless <paramref name="closing"/> was cancelled by the time this comes to it.</summary>
+    /// <exception cref="OperationCanceledException">It was.</exception>
+    Task LetThroughAsync(int number, CancellationToken closing);
 
     /// <summary>From now on packets from and to these are dropped.</summary>
     Task CutAsync(params IReadOnlyCollection<int> numbers);

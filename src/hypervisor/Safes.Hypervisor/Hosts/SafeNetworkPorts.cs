@@ -15,7 +15,7 @@ public sealed class SafeNetworkPorts(SafeNetwork network) : IHostPorts
 
     public Task<SafeFileHandle> OpenAsync(int number) => network.OpenHostPortAsync(network.Port(number));
 
-    public Task LetThroughAsync(params IReadOnlyCollection<int> numbers) => network.LetThroughAsync([.. numbers.Select(network.Port)]);
+    public Task LetThroughAsync(int number, CancellationToken closing) => network.LetThroughAsync(network.Port(number), closing);
 
     public Task CutAsync(params IReadOnlyCollection<int> numbers) => network.CutAsync([.. numbers.Select(network.Port)]);
 

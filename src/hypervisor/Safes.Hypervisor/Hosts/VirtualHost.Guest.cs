@@ -58,7 +58,7 @@ internal sealed partial class VirtualHost
         }
 
         stop.ThrowIfCancellationRequested();
-        await options.Ports.LetThroughAsync(Definition.Number).ConfigureAwait(false);
+        await options.Ports.LetThroughAsync(Definition.Number, closing).ConfigureAwait(false);    // its own, no linked one: that is cancelled a moment later
         Become(room);
     }
 
