@@ -13,9 +13,17 @@ internal sealed record VolumeLoops(IReadOnlyDictionary<int, LoopBacking> Devices
         var devices = new Dictionary<int, LoopBacking>();
         foreach (int number in Loop.InUse())
         {
-            if (Loop.Find(number) is { } found && (found == backing || IsOnRemoved(number, file)))
+            string name = NameOf(number);
+            try
             {
-                devices.Add(number, found);
+                if (Loop.Find(number) is { } found && (found == backing || name == file + " (deleted)"))
+                {
+                    devices.Add(number, found);
+                }
+            }
+            catch (LinuxException) when (name != file)
+            {
+                // Somebody else's storage has gone: the kernel cannot say what is behind that device. It must not keep ours open.
             }
         }
 
@@ -33,15 +41,15 @@ internal sealed record VolumeLoops(IReadOnlyDictionary<int, LoopBacking> Devices
         }
     }
 
-    private static bool IsOnRemoved(int number, string file)
+    private static string NameOf(int number)
     {
         try
         {
-            return System.IO.File.ReadAllText($"/sys/block/loop{number}/loop/backing_file").TrimEnd('\n') == file + " (deleted)";
+            return System.IO.File.ReadAllText($"/sys/block/loop{number}/loop/backing_file").TrimEnd('\n');
         }
         catch (IOException)
         {
-            return false;
+            return "";
         }
     }
 }
