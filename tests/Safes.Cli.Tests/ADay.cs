@@ -141,6 +141,21 @@ public sealed class ADay : IAsyncLifetime
     }
 
     [Fact(Timeout = 180_000)]
+    public async Task A_renewal_whose_answer_is_lost_ends_no_session()
+    {
+        await EnrolAsync();
+        Assert.Equal(0, (await safe.RunAsync(["open"], Password)).Exit);
+        var waiting = safe.RunAsync(["open", "--wait"]);
+        server.Safe.LostAnswers = 1;
+        var renewed = await safe.RunAsync(["open", "--renew"], Password);
+        Assert.True(renewed.Exit == 0, renewed.Output + renewed.Error);
+        Assert.Empty(JsonNode.Parse((await safe.RunAsync(["status", "--json"])).Output)!["warnings"]!.AsArray());   // the newest session is the one that is held
+        Assert.False(waiting.IsCompleted);
+        Assert.Equal(0, (await safe.RunAsync(["leave"])).Exit);
+        Assert.Equal(0, (await waiting).Exit);
+    }
+
+    [Fact(Timeout = 180_000)]
     public async Task Every_step_can_be_had_as_json()
     {
         await EnrolAsync();

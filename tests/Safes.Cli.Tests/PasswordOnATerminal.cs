@@ -18,15 +18,17 @@ public sealed class PasswordOnATerminal : IDisposable
     {
         (master, string path) = Pty.Open();
         terminal = Fcntl.Open(path, Fcntl.ReadWrite | Fcntl.NoControllingTerminal);
-        child = Child.Start(new ChildStart("setsid", ["--wait", "--ctty", SafeProgram.Program, "selftest", "--ask"])
-        {
-            Environment = safe.Environment,
-            Input = terminal,
-            Output = terminal,
-            Error = terminal,
-        });
+        child = Start(terminal);
         new Thread(Read) { IsBackground = true }.Start();
     }
+
+    private Child Start(SafeFileHandle on, params string[] more) => Child.Start(new ChildStart("setsid", ["--wait", "--ctty", SafeProgram.Program, "selftest", "--ask", .. more])
+    {
+        Environment = safe.Environment,
+        Input = on,
+        Output = on,
+        Error = on,
+    });
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -40,6 +42,19 @@ public sealed class PasswordOnATerminal : IDisposable
         Assert.Equal(0, await child.WaitAsync(Limit));
         Assert.DoesNotContain("correct", Shown(), StringComparison.Ordinal);
         Assert.True(Termios.Get(terminal).ShowsTyping);
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_prompt_with_a_limit_ends_by_itself_with_the_terminal_as_it_was()
+    {
+        var (other, path) = Pty.Open();
+        using (other)
+        using (var on = Fcntl.Open(path, Fcntl.ReadWrite | Fcntl.NoControllingTerminal))
+        using (var limited = Start(on, "--within", "1"))
+        {
+            Assert.Equal(15, await limited.WaitAsync(Limit));
+            Assert.True(Termios.Get(on).ShowsTyping);
+        }
     }
 
     [Fact(Timeout = 30_000)]

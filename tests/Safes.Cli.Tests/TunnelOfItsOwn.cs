@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Safes.Client.Tests.Fake;
+using Safes.Client.Tunnel;
 using Safes.Keys;
 using Safes.Linux;
 using Safes.Roster;
@@ -96,6 +97,20 @@ public sealed class TunnelOfItsOwn : IAsyncLifetime
         var status = await safe.RunAsync(["status"]);
         Assert.Contains("its gateway answers now: the server is there", status.Output, StringComparison.Ordinal);
         Assert.Contains("last seen just now", status.Output, StringComparison.Ordinal);
+        // Unless the clock was set since it last agreed with the server's: then the gateway is shown nothing of it.
+        if (!Timex.IsSynchronised)
+        {
+            string clock = Directory.GetFiles(safe.At("run"), ClockWitness.FileName, SearchOption.AllDirectories).Single(), kept = await File.ReadAllTextAsync(clock, Stop);
+            string heard = await HeardAsync();
+            await File.WriteAllTextAsync(clock, $"{long.Parse(kept, System.Globalization.CultureInfo.InvariantCulture) - 3_600_000}", Stop);
+            Assert.Contains("its gateway was not asked: this device's clock may be wrong", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
+            Assert.Contains("was not asked", (await safe.RunAsync(["doctor"])).Output, StringComparison.Ordinal);
+            Assert.Equal(heard, await HeardAsync());
+            await File.WriteAllTextAsync(clock, kept, Stop);
+            Assert.Contains("its gateway answers now", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
+            Assert.NotEqual(heard, await HeardAsync());
+        }
+
         await Tool.RunAsync("ip", ["link", "delete", Gateway], network: Pin(there));
         Assert.Contains("no answer from 192.0.2.1:51820 now", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
         Assert.DoesNotContain("sf", await Tool.RunAsync("ip", ["-o", "link"], network: Pin(here)), StringComparison.Ordinal);
@@ -112,6 +127,9 @@ public sealed class TunnelOfItsOwn : IAsyncLifetime
         Assert.Contains("wait tunnel", joined.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("sf", await Tool.RunAsync("ip", ["-o", "link"], network: Pin(here)), StringComparison.Ordinal);
     }
+
+    /// <summary>Bytes that the gateway's WireGuard has taken from the device.</summary>
+    private async Task<string> HeardAsync() => (await Tool.RunAsync("wg", ["show", Gateway, "transfer"], network: Pin(there))).Split('\t')[1];
 
     private static string Pin(string network) => $"/run/netns/{network}";
 

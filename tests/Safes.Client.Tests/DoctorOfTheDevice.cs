@@ -34,6 +34,7 @@ public sealed class DoctorOfTheDevice : IDisposable
             (DeviceDoctor.Clock(Well with { Synchronised = false }), Grade.Should, "timesyncd"),
             (DeviceDoctor.WentBack("ledger", Well.Now.ToUnixTimeSeconds() + 7200, Well.Now)!, Grade.Must, "timedatectl"),
             (DeviceDoctor.Reach("ledger", "safe.example.org:51820", new Outlook(null, false, State.Unknown, "")), Grade.Must, "another network"),
+            (DeviceDoctor.Reach("ledger", "safe.example.org:51820", new Outlook(null, null, State.Unknown, Outlook.ClockDoubtful)), Grade.Should, "clock"),
             (DeviceDoctor.Reach("ledger", "safe.example.org:51820", new Outlook(false, null, State.Unknown, "no answer")), Grade.Must, "safed"),
             (DeviceDoctor.Reach("ledger", "safe.example.org:51820", new Outlook(null, false, State.Unknown, "its name is not known here")), Grade.Must, "online"),
         ];

@@ -168,6 +168,27 @@ public sealed class OpeningASafe : IDisposable
 
     public void Dispose() => device.Dispose();
 
+    [Fact]
+    public async Task A_renewal_whose_answer_is_lost_is_asked_for_again_without_the_password()
+    {
+        await using var fake = await FakeServer.StartAsync();
+        using var profile = await ClaimAsync(fake);
+        using var first = await OpenAsync(fake, profile);
+        int asked = device.Asked;
+        fake.Safe.LostAnswers = 2;
+        var renewal = new SafeOpening(profile, device.Steps, () => device.AskAsync()) { Renews = TimeSpan.FromSeconds(60) };
+        using var fresh = await renewal.RunAsync(Stop, Connect(fake, profile));
+        Assert.Equal(fake.Safe.Session, fresh.Opened.Session.ToByteArray());
+        Assert.Equal((asked + 1, 4), (device.Asked, fake.Safe.Opens));
+
+        // Not for ever, and not the first opening: nothing is lost by that.
+        fake.Safe.LostAnswers = 1;
+        renewal = new SafeOpening(profile, device.Steps, () => device.AskAsync()) { Renews = TimeSpan.Zero };
+        Assert.Equal(FaultCodes.NoServer, (await Assert.ThrowsAsync<FaultException>(() => renewal.RunAsync(Stop, Connect(fake, profile)))).Code);
+        fake.Safe.LostAnswers = 1;
+        Assert.Equal(FaultCodes.NoServer, (await Assert.ThrowsAsync<FaultException>(() => OpenAsync(fake, profile))).Code);
+    }
+
     private static IdFile Wait(TestDevice device, string name)
     {
         using var keys = DeviceKeys.Generate(name, "laptop", Argon2Parameters.Floor);

@@ -20,7 +20,14 @@ internal static class Common
 
     public static Command Does(this Command command, Func<Invocation, Task> act)
     {
-        command.SetAction((given, _) => Invocation.RunAsync(given, act));
+        command.SetAction((given, _) => Elsewhere.IsHere ? Invocation.RunAsync(given, act) : Elsewhere.RefuseAsync(given));
+        return command;
+    }
+
+    /// <summary>Of a command that only writes text of its own.</summary>
+    public static Command Writes(this Command command, Func<ParseResult, CancellationToken, Task> act)
+    {
+        command.SetAction(act);
         return command;
     }
 }

@@ -17,7 +17,7 @@ public static class FaultCodes
         Usage = new("usage", 2), NoProfile = new("no-profile", 10), IdExists = new("id-exists", 11), DamagedFile = new("damaged-file", 12),
         OtherSafe = new("other-safe", 13), OtherVersion = new("other-version", 14), NoPassword = new("no-password", 15),
         NoMemory = new("no-memory", 16), NoUnicode = new("no-unicode", 17), NotConfirmed = new("not-confirmed", 18),
-        UnsafePermissions = new("unsafe-permissions", 19);
+        UnsafePermissions = new("unsafe-permissions", 19), OtherSystem = new("other-system", 3);
 
     // the way to the server
     public static readonly FaultCode

@@ -46,6 +46,9 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
 
     public int Opens { get; private set; }
 
+    /// <summary>How many openings from now on are done, and their answers lost.</summary>
+    public int LostAnswers { get; set; }
+
     public int OneTimeKeys { get; private set; }
 
     public ConcurrentQueue<byte[]> Answers { get; } = new();
@@ -147,6 +150,13 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
         }
 
         State = State.Open;
+        if (LostAnswers > 0)
+        {
+            LostAnswers--;
+            context.GetHttpContext().Abort();
+            return;
+        }
+
         await stream.WriteAsync(new OpenProgress { Step = new Step { Name = "volume", WaitsFor = "the kernel" } });
         await stream.WriteAsync(new OpenProgress { Opened = Opened() });
     }

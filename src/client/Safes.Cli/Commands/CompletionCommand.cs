@@ -43,7 +43,7 @@ internal static class CompletionCommand
         return new Command("completion", "Print what a shell needs to complete commands, options, safes and hosts.")
         {
             shell,
-        }.With(". <(safe completion bash)", "safe completion fish > ~/.config/fish/completions/safe.fish").Does(async run =>
-            await Console.Out.WriteAsync(Scripts[run.Get(shell)!]).ConfigureAwait(false));
+        }.With(". <(safe completion bash)", "safe completion fish > ~/.config/fish/completions/safe.fish").Writes((given, _) =>
+            Console.Out.WriteAsync(Scripts[given.GetValue(shell)!]));
     }
 }

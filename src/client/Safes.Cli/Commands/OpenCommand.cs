@@ -51,6 +51,9 @@ internal static class OpenCommand
         });
     }
 
+    /// <summary>A renewal that waits keeps others from renewing.</summary>
+    private static readonly TimeSpan RenewalPrompt = TimeSpan.FromMinutes(5);
+
     private static string Home => Environment.GetEnvironmentVariable("HOME") ?? "/";
 
     /// <summary>False: nobody was there to give a password, and it was not asked for by name.</summary>
@@ -58,7 +61,7 @@ internal static class OpenCommand
     {
         try
         {
-            await held.Link.RenewAsync(run.Screen.Show, () => run.Passwords.AskAsync(held.Profile.Name), run.Stop).ConfigureAwait(false);
+            await held.Link.RenewAsync(run.Screen.Show, () => run.Passwords.AskAsync(held.Profile.Name, RenewalPrompt), run.Stop).ConfigureAwait(false);
             return true;
         }
         catch (FaultException e) when (e.Code == FaultCodes.NoPassword && !wanted)

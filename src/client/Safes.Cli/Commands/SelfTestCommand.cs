@@ -21,11 +21,12 @@ internal static class SelfTestCommand
     public static Command Create()
     {
         var ask = new Option<bool>("--ask");
-        return new Command("selftest", "Test what passwords depend on.") { Hidden = true, Options = { ask } }.Does(async run =>
+        var within = new Option<int?>("--within");
+        return new Command("selftest", "Test what passwords depend on.") { Hidden = true, Options = { ask, within } }.Does(async run =>
         {
             if (run.Get(ask))
             {
-                using var typed = await run.Passwords.AskAsync("selftest").ConfigureAwait(false);
+                using var typed = await run.Passwords.AskAsync("selftest", run.Get(within) is { } seconds ? TimeSpan.FromSeconds(seconds) : null).ConfigureAwait(false);
                 run.Screen.Say($"{Terminal.PasswordBytes.Characters(typed)} characters");
                 return;
             }

@@ -84,7 +84,7 @@ internal static class StatusCommand
         result["now"] = new JsonObject
         {
             ["answers"] = outlook.Answered,
-            ["asked"] = outlook.Server is null ? "gateway" : "server",
+            ["asked"] = outlook.Server is not null ? "server" : outlook.Gateway is not null ? "gateway" : null,
             ["state"] = outlook.State is Contracts.V1.State.Unknown ? null : State(outlook.State),
             ["why"] = outlook.Why,
         };
@@ -101,6 +101,7 @@ internal static class StatusCommand
         { Server: true } => $"its server answers now: {State(outlook.State)}",
         { Server: false } => $"the tunnel is up, but its server does not answer: {Printable.Line(outlook.Why)}",
         { Gateway: true } => "its gateway answers now: the server is there; whether it is open, only the server tells",
+        { IsAsked: false } => $"its gateway was not asked: {outlook.Why}",
         { Why.Length: > 0 } => $"{profile.Address.Endpoint} cannot be asked: {outlook.Why}",
         _ => $"no answer from {profile.Address.Endpoint} now: UDP may be blocked here, the server down, or this device not approved there",
     };

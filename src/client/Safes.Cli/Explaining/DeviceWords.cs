@@ -32,5 +32,8 @@ internal static class DeviceWords
             $"others may read or change {f.Or("path", "a file with keys")} (mode {f.Or("mode", "too wide")})",
             "it was not used",
             f.Has("directory") ? $"chmod 700 {f["path"]}" : f.Has("path") ? $"chmod 600 {f["path"]}" : null)),
+        (OtherSystem, f => new(
+            $"`safe` does not work on {f.Or("system", "this system")} yet: tunnel, locked memory and terminal are made for Linux",
+            "nothing was touched; --help and completion work here", "a Linux computer, or a virtual machine with Linux on this one")),
     ];
 }

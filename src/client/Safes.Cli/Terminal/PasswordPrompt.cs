@@ -13,9 +13,9 @@ namespace Safes.Cli.Terminal;
 /// </summary>
 internal sealed class PasswordPrompt(Interruption interruption)
 {
-    /// <exception cref="FaultException">no-password: no terminal, or nothing was typed.</exception>
+    /// <exception cref="FaultException">no-password: no terminal, or nothing was typed, or not in time.</exception>
     /// <exception cref="OperationCanceledException">The person gave up.</exception>
-    public async Task<SecretBuffer> AskAsync(string question)
+    public async Task<SecretBuffer> AskAsync(string question, TimeSpan? limit = null)
     {
         using var tty = Open();
         byte[] shown = Encoding.UTF8.GetBytes(question);
@@ -60,8 +60,13 @@ internal sealed class PasswordPrompt(Interruption interruption)
             Hide();
             // The read cannot be cancelled. When the person gives up it stays behind on its thread, and the program ends.
             var line = ReadAsync(tty);
-            return await line.WaitAsync(interruption.Token).ConfigureAwait(false)
+            return await line.WaitAsync(limit ?? Timeout.InfiniteTimeSpan, interruption.Token).ConfigureAwait(false)
                 ?? throw new FaultException(FaultCodes.NoPassword, ("what", "no password was typed"));
+        }
+        catch (TimeoutException)
+        {
+            Unistd.Write(tty, "\n"u8);
+            throw new FaultException(FaultCodes.NoPassword, ("what", $"no password was typed within {Client.Reports.Ages.Words(limit!.Value)}"));
         }
         catch (OperationCanceledException)
         {

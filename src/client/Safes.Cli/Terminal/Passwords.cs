@@ -12,7 +12,7 @@ internal sealed class Passwords(int? descriptor, Interruption interruption)
     private const int Fewest = 10;
 
     /// <summary>Asks once. Where passwords would come out otherwise than on other computers, none is asked.</summary>
-    public async Task<SecretBuffer> AskAsync(string safe)
+    public async Task<SecretBuffer> AskAsync(string safe, TimeSpan? limit = null)
     {
         if (!PasswordText.IsSupported)
         {
@@ -21,7 +21,7 @@ internal sealed class Passwords(int? descriptor, Interruption interruption)
 
         return descriptor is { } number
             ? FromDescriptor(number)
-            : await new PasswordPrompt(interruption).AskAsync($"Password for '{Client.Reports.Printable.Line(safe)}': ").ConfigureAwait(false);
+            : await new PasswordPrompt(interruption).AskAsync($"Password for '{Client.Reports.Printable.Line(safe)}': ", limit).ConfigureAwait(false);
     }
 
     /// <summary>Asks for a new one, at a terminal twice.</summary>

@@ -7,12 +7,17 @@ namespace Safes.Client.Connection;
 
 /// <summary>What a device without a session can find out about its safe now: nothing is opened, no password is asked, no tunnel made.</summary>
 /// <param name="Server">True: its server answered, through a tunnel that is up. Null: it was not asked, because none is.</param>
-/// <param name="Gateway">Whether the gateway answered; null where the server was asked.</param>
+/// <param name="Gateway">Whether the gateway answered; null where the server was asked, or nobody.</param>
 /// <param name="State">The safe's, when its server answered.</param>
 /// <param name="Why">Why there was no answer.</param>
 public sealed record Outlook(bool? Server, bool? Gateway, State State, string Why)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(4);
+
+    /// <summary>Why nobody is asked when the clock may be wrong; what a probe would do is worse than not to know.</summary>
+    public const string ClockDoubtful = "this device's clock may be wrong, and a handshake of a later time would lock it out";
+
+    public bool IsAsked => Server is not null || Gateway is not null;
 
     public bool Answered => Server ?? Gateway ?? false;
 
@@ -20,8 +25,8 @@ public sealed record Outlook(bool? Server, bool? Gateway, State State, string Wh
     {
         try
         {
-            return DeviceTunnel.IsUp(profile.Tunnel)
-                ? await AskServerAsync(profile, stop).ConfigureAwait(false)
+            return DeviceTunnel.IsUp(profile.Tunnel) ? await AskServerAsync(profile, stop).ConfigureAwait(false)
+                : !ClockWitness.IsTrusted(profile) ? new Outlook(null, null, State.Unknown, ClockDoubtful)
                 : new Outlook(null, await GatewayProbe.AnswersAsync(profile.Tunnel, profile.Keys.WireGuard, stop).ConfigureAwait(false), State.Unknown, "");
         }
         catch (FaultException e) when (e.Code == FaultCodes.NoTunnel)

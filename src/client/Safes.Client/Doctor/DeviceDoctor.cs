@@ -107,6 +107,8 @@ public static class DeviceDoctor
         { Server: false } => Finding.Must(
             name, $"the tunnel is up, but the server does not answer: {Printable.Line(outlook.Why)}", "it opens the safe", "ask the supplier whether `safed` runs; is the tunnel's configuration this safe's?"),
         { Gateway: true } => Finding.Good(name, $"its gateway answers at {endpoint}"),
+        { IsAsked: false } => Finding.Should(
+            name, $"{endpoint} was not asked", outlook.Why, "have the clock kept right (timedatectl set-ntp true), then safe doctor again; safe open tells, too"),
         { Why.Length: > 0 } => Finding.Must(name, $"{endpoint}: {outlook.Why}", "it is where the safe is", "is this computer online?"),
         _ => Finding.Must(
             name, $"no answer from {endpoint}", "UDP to that port is the only way in: blocked here, the server down, or this device not approved (any more)",

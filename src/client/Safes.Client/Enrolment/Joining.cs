@@ -58,7 +58,7 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
             }
 
             keys.ForgetFirstSeed();
-            SafeProfile.Bind(profiles.Places, address, keys, roster, new Known(roster.Count, "", 0, images));
+            ClockWitness.Keep(SafeProfile.Bind(profiles.Places, address, keys, roster, new Known(roster.Count, "", 0, images)));
             profiles.DropPending();
             steps.Tell(new Report(ReportKind.Done, "images it will run", Images.Words(images)));
             return SafeProfile.Load(profiles.Places, address.Name);

@@ -23,10 +23,10 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
 {
     private const int MostMoves = 5;
 
-    /// <summary>This device holds it open already, and wants its longest time to begin anew.</summary>
-    public bool Renews { get; init; }
+    /// <summary>This device holds it open already, and wants its longest time to begin anew: the lease of the session that it holds.</summary>
+    public TimeSpan? Renews { get; init; }
 
-    private static readonly TimeSpan OpenLimit = TimeSpan.FromSeconds(150), RosterLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan OpenLimit = TimeSpan.FromSeconds(150), RosterLimit = TimeSpan.FromSeconds(20), AskAgain = TimeSpan.FromSeconds(1);
 
     /// <param name="connect">Makes the connection to the server, and the tunnel first where one is needed; tests have their own.</param>
     public async Task<OpenedSafe> RunAsync(CancellationToken stop, Func<CancellationToken, Task<(Server, DeviceTunnel)>>? connect = null)
@@ -54,6 +54,12 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
                     // Somebody changed the members meanwhile: they are looked at again, the password is not asked again.
                     await CheckRosterAsync(server, stop).ConfigureAwait(false);
                 }
+                catch (FaultException e) when (BootClock.Now - begun < Renews && IsOfTheWay(e))
+                {
+                    // It may have been renewed and the answer lost; then the old session is no more. Asking again makes one or finds why not.
+                    server.Reconnect();
+                    await Task.Delay(AskAgain, stop).ConfigureAwait(false);
+                }
             }
         }
         catch
@@ -63,6 +69,9 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
             throw;
         }
     }
+
+    // A connection that is cut before its first answer looks like a refused certificate.
+    private static bool IsOfTheWay(FaultException e) => e.Code == FaultCodes.NoServer || (e.Code == FaultCodes.UnknownDevice && !e.Details.ContainsKey("from"));
 
     private async Task CheckAsync(Server server, CancellationToken stop)
     {
@@ -117,6 +126,7 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
 
             var changes = Membership.Changes(before, roster);
             profile.Remember(roster, profile.Known.Images);
+            ClockWitness.Keep(profile);
             string what = changes.Count == 0 ? "nothing changed since" : $"{string.Join("; ", changes)} since";
             return (roster, $"{Membership.Words(roster)}, {what} {since.ToString("d MMM HH:mm", CultureInfo.InvariantCulture)}");
         },
@@ -164,7 +174,7 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
     private void TellOpened(Opened opened, TimeSpan hashed, TimeSpan all)
     {
         string times = string.Create(CultureInfo.InvariantCulture, $"{all.TotalSeconds:0.0} s ({hashed.TotalSeconds:0.0} s of it your password's hash)");
-        if (Renews)
+        if (Renews is not null)
         {
             steps.Tell(new Report(ReportKind.Done, "renewed", times));
             return;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using Safes.Client.Reports;
 using Safes.Contracts;
+using Safes.Secrets;
 
 namespace Safes.Client.Session;
 
@@ -23,6 +24,35 @@ internal static class ReportLines
     /// <summary>The next report; null at the end.</summary>
     internal static async Task<Report?> ReadAsync(Stream from, CancellationToken stop) =>
         await ReadLineAsync(from, stop).ConfigureAwait(false) is { } line ? JsonSerializer.Deserialize(line, ReportJson.Default.Report) : null;
+
+    /// <summary>Shows what a session reports until it has finished, and gives it the password when it asks.</summary>
+    /// <returns>False: it ended without a word.</returns>
+    /// <exception cref="FaultException">What it failed of.</exception>
+    internal static async Task<bool> FollowAsync(Stream from, Action<Report> tell, Func<Task<SecretBuffer>> askPassword, Action<SecretBuffer> send, CancellationToken stop)
+    {
+        while (await ReadAsync(from, stop).ConfigureAwait(false) is { } report)
+        {
+            switch (report.Kind)
+            {
+                case ReportKind.Password:
+                    using (var typed = await askPassword().ConfigureAwait(false))
+                    {
+                        send(typed);
+                    }
+
+                    break;
+                case ReportKind.Finished:
+                    return true;
+                case ReportKind.Failed:
+                    throw report.ToFault();
+                default:
+                    tell(report);
+                    break;
+            }
+        }
+
+        return false;
+    }
 
     internal static async Task<byte[]?> ReadLineAsync(Stream from, CancellationToken stop)
     {

@@ -8,6 +8,7 @@ using Safes.Client.Tunnel;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Linux;
+using Safes.Secrets;
 
 namespace Safes.Client.Session;
 
@@ -17,12 +18,13 @@ namespace Safes.Client.Session;
 /// </summary>
 public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDisposable
 {
-    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(150), QuickLeave = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(150), QuickLeave = TimeSpan.FromSeconds(10), PromptLimit = TimeSpan.FromMinutes(6);
 
     private readonly CancellationTokenSource leaving = new();
     private readonly SemaphoreSlim renewing = new(1);
     private readonly Lock exchange = new();
     private CancellationTokenSource? keeping;
+    private volatile Task exchanging = Task.CompletedTask;
     private readonly TaskCompletionSource<SessionEnd> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private OpenedSafe? open;
     private SshAccess? ssh;
@@ -123,12 +125,8 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
                 // It was renewed.
             }
 
-            if (end is null or { Reason: "replaced" })
-            {
-                // The server ends the old session before this side has the new one in hand.
-                await renewing.WaitAsync(stop).ConfigureAwait(false);
-                renewing.Release();
-            }
+            // The server ends the old session before this side has the new one in hand, or has asked again because the answer was lost.
+            await exchanging.WaitAsync(stop).ConfigureAwait(false);
 
             lock (exchange)
             {
@@ -149,12 +147,20 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         using var time = CancellationTokenSource.CreateLinkedTokenSource(stop, leaving.Token);
         await renewing.WaitAsync(time.Token).ConfigureAwait(false);
         SessionTerm? before = null;
+        var exchanged = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         try
         {
             before = open!.Term;
             var steps = new Steps(visitor.Tell);
             var tunnel = DeviceTunnel.Of(open!.Tunnel.Settings, open.Tunnel.How);
-            var fresh = await new SafeOpening(profile, steps, () => visitor.AskPasswordAsync(profile.Name, time.Token)) { Renews = true }
+            async Task<SecretBuffer> AskAsync()
+            {
+                var password = await visitor.AskPasswordAsync(profile.Name, PromptLimit, time.Token).ConfigureAwait(false);
+                exchanging = exchanged.Task;
+                return password;
+            }
+
+            var fresh = await new SafeOpening(profile, steps, AskAsync) { Renews = TimeSpan.FromSeconds(open.Opened.LeaseSeconds) }
                 .RunAsync(time.Token, _ => Task.FromResult((new Server(profile.Address, profile.Keys), tunnel))).ConfigureAwait(false);
             lock (exchange)
             {
@@ -170,6 +176,7 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         }
         finally
         {
+            exchanged.SetResult();
             renewing.Release();
         }
     }

@@ -67,25 +67,9 @@ public sealed class SessionLink(string socketPath)
         using var socket = await ConnectAsync(stop).ConfigureAwait(false);
         await using var stream = new NetworkStream(socket, ownsSocket: false);
         await stream.WriteAsync(Encoding.UTF8.GetBytes(SessionWords.Renew + "\n"), stop).ConfigureAwait(false);
-        while (await ReportLines.ReadAsync(stream, stop).ConfigureAwait(false) is { } report)
+        if (await ReportLines.FollowAsync(stream, tell, askPassword, typed => SessionVisitor.Send(socket, typed), stop).ConfigureAwait(false))
         {
-            switch (report.Kind)
-            {
-                case ReportKind.Password:
-                    using (var typed = await askPassword().ConfigureAwait(false))
-                    {
-                        SessionVisitor.Send(socket, typed);
-                    }
-
-                    break;
-                case ReportKind.Finished:
-                    return;
-                case ReportKind.Failed:
-                    throw report.ToFault();
-                default:
-                    tell(report);
-                    break;
-            }
+            return;
         }
 
         throw new FaultException(FaultCodes.NoSession);

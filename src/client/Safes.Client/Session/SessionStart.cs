@@ -33,25 +33,9 @@ public static class SessionStart
         });
         password.DisposeLocalCopyOfClientHandle();
         reports.DisposeLocalCopyOfClientHandle();
-        while (await ReportLines.ReadAsync(reports, stop).ConfigureAwait(false) is { } report)
+        if (await ReportLines.FollowAsync(reports, tell, askPassword, typed => SessionPipes.Send(password.SafePipeHandle, typed), stop).ConfigureAwait(false))
         {
-            switch (report.Kind)
-            {
-                case ReportKind.Password:
-                    using (var typed = await askPassword().ConfigureAwait(false))
-                    {
-                        SessionPipes.Send(password.SafePipeHandle, typed);
-                    }
-
-                    break;
-                case ReportKind.Finished:
-                    return;
-                case ReportKind.Failed:
-                    throw report.ToFault();
-                default:
-                    tell(report);
-                    break;
-            }
+            return;
         }
 
         throw new FaultException(

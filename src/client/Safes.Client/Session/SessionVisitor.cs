@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using Safes.Client.Reports;
+using Safes.Contracts;
 using Safes.Secrets;
 
 namespace Safes.Client.Session;
@@ -24,14 +25,19 @@ internal sealed class SessionVisitor(Socket socket, Stream stream)
     }
 
     /// <summary>Asks for the password of a safe.</summary>
+    /// <exception cref="FaultException">no-password: none came in time.</exception>
     /// <exception cref="OperationCanceledException">The visitor has gone instead.</exception>
-    internal async Task<SecretBuffer> AskPasswordAsync(string safe, CancellationToken stop)
+    internal async Task<SecretBuffer> AskPasswordAsync(string safe, TimeSpan limit, CancellationToken stop)
     {
+        using var late = new CancellationTokenSource(limit);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, late.Token);
         await TellAsync(new Report(ReportKind.Password, safe)).ConfigureAwait(false);
         // Reading blocks a thread, so that the password goes from the kernel straight into locked memory.
-        using var gone = stop.Register(() => socket.Shutdown(SocketShutdown.Both));
+        using var gone = either.Token.Register(() => socket.Shutdown(SocketShutdown.Receive));
         return await Task.Run(() => Receive(socket), CancellationToken.None).ConfigureAwait(false)
-            ?? throw new OperationCanceledException("The visitor has gone.");
+            ?? throw (late.IsCancellationRequested && !stop.IsCancellationRequested
+                ? new FaultException(FaultCodes.NoPassword, ("what", $"no password was given within {limit.TotalMinutes:0} min; the session goes on as it was"))
+                : new OperationCanceledException("The visitor has gone."));
     }
 
     internal static void Send(Socket to, SecretBuffer password)
