@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Safes.Contracts;
 using Safes.Hypervisor.Daemon;
@@ -65,6 +66,12 @@ public sealed class CallGuard(Vault vault, ILogger<CallGuard> log) : Interceptor
         if (e is RpcException || (e is OperationCanceledException && context.CancellationToken.IsCancellationRequested))
         {
             return e;
+        }
+
+        if (e is IOException { InnerException: ConnectionAbortedException or ConnectionResetException })
+        {
+            // The device went away in the middle of a call. Nobody hears the answer, and the log is not for others to fill.
+            return new RpcException(Status.DefaultCancelled);
         }
 
         var fault = FaultMap.Of(e);

@@ -52,7 +52,8 @@ public static class Inside
             .Select(e => KeyValuePair.Create((string)e.Key, (string?)e.Value ?? ""))
             .Where(e => e.Key != Variable && (e.Key == "DOTNET_ROOT" || !e.Key.StartsWith("DOTNET_", StringComparison.Ordinal)))
             .Append(KeyValuePair.Create(Variable, paths.MountPin))
-            .Append(KeyValuePair.Create("DOTNET_EnableDiagnostics", "0"));    // no debugger's socket, and nothing that asks for dumps
+            .Append(KeyValuePair.Create("DOTNET_EnableDiagnostics", "0"))     // no debugger's socket, and nothing that asks for dumps
+            .Append(KeyValuePair.Create("DOTNET_GCgen0size", "200000"));      // 2 MiB, not what the processor's cache has: garbage is memory, too
 
     /// <summary>Whether a mount namespace is pinned.</summary>
     public static bool Exists(SafePaths paths) => MountsAt(paths.MountPin) > 0;

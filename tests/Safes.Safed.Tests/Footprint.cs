@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace Safes.Safed.Tests;
+
+/// <summary>What a process has of the machine. Memory in MiB.</summary>
+internal sealed record Footprint(double Memory, int Threads, int Descriptors, int Children)
+{
+    public static Footprint Of(int pid) => new(
+        int.Parse(Status(pid, "VmRSS").Split(' ')[0], CultureInfo.InvariantCulture) / 1024.0,
+        int.Parse(Status(pid, "Threads"), CultureInfo.InvariantCulture),
+        Directory.GetFiles($"/proc/{pid}/fd").Count(f => new FileInfo(f).LinkTarget is { } t && !t.EndsWith(".dll", StringComparison.Ordinal)),
+        File.ReadAllText($"/proc/{pid}/task/{pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Length);
+
+    /// <summary>A line of /proc/PID/status.</summary>
+    public static string Status(int pid, string name) =>
+        File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith(name + ":", StringComparison.Ordinal))[(name.Length + 1)..].Trim();
+
+    /// <summary>Processes whose command line names a place, but for this one.</summary>
+    public static int[] Processes(string place) => [.. Directory.GetDirectories("/proc").Select(Path.GetFileName)
+        .Where(n => int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out int pid) && pid != Environment.ProcessId && CommandLine(pid).Contains(place, StringComparison.Ordinal))
+        .Select(n => int.Parse(n!, CultureInfo.InvariantCulture)).Order()];
+
+    public static string CommandLine(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/cmdline").Replace('\0', ' ');
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+}
