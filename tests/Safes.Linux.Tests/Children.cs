@@ -147,4 +147,20 @@ public sealed class Children
         string text = await new StreamReader(pipe).ReadToEndAsync(TestContext.Current.CancellationToken);
         return text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
+
+    [Fact]
+    public async Task A_log_that_is_a_pipe_or_a_link_is_refused_at_once()
+    {
+        string directory = Directory.CreateTempSubdirectory("safes-log-").FullName, pipe = Path.Combine(directory, "pipe"), link = Path.Combine(directory, "link");
+        await Tool.RunAsync("mkfifo", [pipe]);
+        File.CreateSymbolicLink(link, Path.Combine(directory, "elsewhere"));
+        foreach (string log in (string[])[pipe, link])
+        {
+            var starting = Task.Run(() => Child.Start(new ChildStart("true", []) { LogFile = log }), TestContext.Current.CancellationToken);
+            await Assert.ThrowsAsync<LinuxException>(() => starting.WaitAsync(Limit, TestContext.Current.CancellationToken));
+        }
+
+        Assert.False(File.Exists(Path.Combine(directory, "elsewhere")));
+        Directory.Delete(directory, recursive: true);
+    }
 }

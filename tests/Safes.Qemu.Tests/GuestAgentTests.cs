@@ -92,6 +92,28 @@ public sealed class GuestAgentTests : IDisposable
         Assert.Equal("Nonsense", (await Assert.ThrowsAsync<QmpException>(() => asked)).Kind);
     }
 
+    [Theory]
+    [MemberData(nameof(Peer.Lies), MemberType = typeof(Peer))]
+    public async Task Whatever_it_answers_is_named_in_time_and_an_agent_that_comes_to_its_senses_is_heard_again(string lie)
+    {
+        var asked = agent.RunAsync("true", Short * 10);
+        await guest.AcceptAsync();
+        await guest.SynchroniseAsync();
+        await guest.HearAsync();
+        var lying = guest.LieAsync(lie);
+        var refused = await Assert.ThrowsAnyAsync<IOException>(() => asked.WaitAsync(Ample, TestContext.Current.CancellationToken));
+        Assert.True(refused is HungException { Program: "guest agent" } or QmpException { Kind: "Nonsense" }, refused.ToString());
+        Assert.True(!lie.StartsWith("10 MiB", StringComparison.Ordinal) || !lying.IsCompleted, "all of it was taken in");
+
+        var again = agent.CallAsync("guest-ping", null, Ample);
+        await lying.WaitAsync(Ample, TestContext.Current.CancellationToken);
+        await guest.SayAsync("\n");
+        await guest.SynchroniseAsync();
+        await guest.HearAsync();
+        await guest.SayAsync("{\"return\": 42}\n");
+        Assert.Equal(42, (await again).GetInt64());
+    }
+
     [Fact]
     public async Task A_script_runs_and_gives_its_output()
     {

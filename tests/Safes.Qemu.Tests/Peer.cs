@@ -35,6 +35,24 @@ internal sealed class Peer : IDisposable
 
     public async Task SayAsync(byte[] bytes) => await stream!.WriteAsync(bytes);
 
+    public static TheoryData<string> Lies => ["nothing", "half", "garbage", "nested", "nested without an end", "10 MiB", "10 MiB of lines"];
+
+    /// <summary>What hostile peers say instead of an answer.</summary>
+    public async Task LieAsync(string lie)
+    {
+        const int Much = 10 << 20;
+        await SayAsync(lie switch
+        {
+            "half" => "{\"return\": {\"pid\"",
+            "garbage" => "\0\u0001\u00fe}{\u00ff]\n",
+            "nested" => $"{{\"return\": {new string('[', 100_000)}{new string(']', 100_000)}}}\n",
+            "nested without an end" => string.Concat(Enumerable.Repeat("{\"return\": ", 50_000)) + "\n",
+            "10 MiB" => new string('{', Much),
+            "10 MiB of lines" => string.Concat(Enumerable.Repeat("{}\n", Much / 3)),
+            _ => "",
+        });
+    }
+
     public void HangUp() => stream!.Dispose();
 
     /// <summary>Greets and negotiates, as QEMU does.</summary>

@@ -84,6 +84,40 @@ public sealed class QmpTests : IDisposable
         Assert.Equal(QmpException.Gone, (await Assert.ThrowsAsync<QmpException>(() => asked)).Kind);
     }
 
+    [Theory]
+    [MemberData(nameof(Peer.Lies), MemberType = typeof(Peer))]
+    public async Task Whatever_it_says_instead_is_named_in_time_and_afterwards_nothing_is_waited_for(string lie)
+    {
+        await using var qmp = await ConnectAsync();
+        var asked = qmp.CallAsync("stop", limit: Short * 10);
+        await qemu.HearAsync();
+        var lying = qemu.LieAsync(lie);
+        var refused = await Assert.ThrowsAnyAsync<IOException>(() => asked.WaitAsync(Ample, TestContext.Current.CancellationToken));
+        Assert.InRange(qmp.Transcript.Sum(l => l.Length), 0, 1 << 20);
+        if (lie is "nothing" or "half" or "10 MiB of lines")    // each of those lines is nobody's answer
+        {
+            Assert.Equal("stop", Assert.IsType<HungException>(refused).Step);
+            return;
+        }
+
+        Assert.Equal(QmpException.Gone, Assert.IsType<QmpException>(refused).Kind);
+        await qmp.Broken.WaitAsync(Ample, TestContext.Current.CancellationToken);
+        Assert.Equal(QmpException.Gone, (await Assert.ThrowsAsync<QmpException>(
+            () => qmp.CallAsync("cont", limit: Timeout.InfiniteTimeSpan).WaitAsync(Ample, TestContext.Current.CancellationToken))).Kind);
+        await Assert.ThrowsAnyAsync<IOException>(() => qemu.SayAsync(new byte[1 << 20]));      // it is not even listened to
+        await Task.WhenAny(lying);
+    }
+
+    [Fact]
+    public async Task An_error_without_its_parts_fails_the_command_at_once()
+    {
+        await using var qmp = await ConnectAsync();
+        var asked = qmp.CallAsync("stop", limit: Timeout.InfiniteTimeSpan);
+        var command = await qemu.HearJsonAsync();
+        await qemu.SayAsync($"{{\"id\": {command["id"]}}}\n");
+        Assert.Equal(QmpException.Gone, (await Assert.ThrowsAsync<QmpException>(() => asked.WaitAsync(Ample, TestContext.Current.CancellationToken))).Kind);
+    }
+
     [Fact]
     public async Task Whoever_never_greets_is_not_waited_for_for_ever()
     {

@@ -33,6 +33,39 @@ public sealed class StrayProcessesTests : IDisposable
         Assert.All(others, o => Assert.False(o.Exited.IsCompleted, "somebody else's was ended"));
     }
 
+    [Theory]
+    [InlineData("{\"return\": {}")]
+    [InlineData("{\"return\": {\"UUID\": 7}")]
+    [InlineData("{\"return\": {\"UUID\": \"\\ud800\"}")]
+    [InlineData("{\"return\": {\"UUID\": \"01234567-89ab-cdef-0123-456789abcdef\"}")]
+    [InlineData("{\"return\": [[[]]]")]
+    [InlineData("garbage")]
+    public async Task A_recorded_QEMU_that_makes_no_sense_is_ended_and_not_taken_over(string answer)
+    {
+        using var peer = new Peer();
+        File.CreateSymbolicLink(Places.QmpSocket, peer.Path);
+        var (qemu, virtiofsd) = (Start(Places.Home, "-uuid"), Start(Places.Run, "--shared-dir"));
+        var machine = Machine();
+        File.WriteAllText(
+            Places.ProcessRecord,
+            $$"""{"qemu":{{qemu.Pid}},"qemu_start":{{StartOf(qemu)}},"virtiofsd":{{virtiofsd.Pid}},"virtiofsd_start":{{StartOf(virtiofsd)}},"uuid":"{{machine.Hardware.Uuid}}"}""");
+        var adopting = VirtualMachine.AdoptAsync(machine);
+        await peer.GreetAsync();
+        for (int i = 0; i < 2 && !adopting.IsCompleted; i++)
+        {
+            if (await Task.WhenAny(peer.HearJsonAsync(), adopting) is Task<System.Text.Json.Nodes.JsonNode> asked)
+            {
+                string? id = (await Record.ExceptionAsync(() => asked)) is null ? $"{(await asked)["id"]}" : null;
+                await Record.ExceptionAsync(() => peer.SayAsync($"{answer}, \"id\": {id}}}\n"));
+            }
+        }
+
+        Assert.Null(await adopting.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+        await Task.WhenAll(qemu.Exited, virtiofsd.Exited).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+
+        static string StartOf(Child child) => File.ReadAllText($"/proc/{child.Pid}/stat").Split(") ")[1].Split(' ')[19];
+    }
+
     [Fact]
     public async Task It_is_ended_before_another_is_started_with_the_same_disk()
     {

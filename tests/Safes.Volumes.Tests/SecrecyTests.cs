@@ -77,6 +77,33 @@ public class SecrecyTests
         Assert.Empty(Directory.GetFileSystemEntries(elsewhere));
     }
 
+    /// <summary>Whoever has the storage and not the key can write an inode anew: what it is, and that it is encrypted.</summary>
+    [Theory]
+    [InlineData("hosts", "flags 0x80000")]      // a plain directory
+    [InlineData("share", "flags 0x80000")]
+    [InlineData("ssh", "mode 0060600")]         // a block device
+    [InlineData("sessions", "mode 0010600")]    // a pipe
+    [InlineData("hosts", "mode 0120777")]       // a link
+    [InlineData("images", "mode 0104755")]      // a setuid file
+    public async Task A_directory_of_the_layout_made_something_else_offline_is_refused_and_stays_as_it_is(string directory, string made)
+    {
+        await using var test = await TestVolume.OpenAsync();
+        ulong inode = Stat.Find($"{test.Safe}/{directory}")!.Value.Inode;
+        await test.LockAsync();
+        await Tool.RunAsync("debugfs", ["-w", "-R", $"set_inode_field <{inode}> {made}", test.Volume.File]);
+        string before = await InodeAsync(test, inode);
+
+        await test.Volume.AttachAsync(test.Identity);
+        test.Volume.Unlock(test.Secret, test.Key);
+        var refused = Assert.Throws<VolumeException>(() => test.Volume.CheckPolicy(test.Key));
+        Assert.Equal((VolumeRefusal.PolicyWrong, directory), (refused.Reason, Path.GetFileName(refused.Target)));
+        Assert.ThrowsAny<IOException>(() => test.Volume.Root.WriteFile($"{directory}/plain", "in the clear"u8));
+        await test.LockAsync();
+        Assert.Equal(before, await InodeAsync(test, inode));
+    }
+
+    private static Task<string> InodeAsync(TestVolume test, ulong inode) => Tool.RunAsync("debugfs", ["-R", $"stat <{inode}>", test.Volume.File]);
+
     private static Task PlantAsync(TestVolume test, string planted, string elsewhere) => planted switch
     {
         "directory" => Tool.RunAsync("mkdir", [test.Safe]),

@@ -71,6 +71,17 @@ public sealed class Bundle
             System.IO.Directory.Delete(arriving, recursive: true);
         }
 
+        if (Files.FirstOrDefault(f => Stat.Find(PathOf(f)) is not { IsRegular: true }) is { } other)
+        {
+            throw new StateMismatchException(StateProblem.Damaged, other, "", "");
+        }
+
+        // Whoever made the manifest may have made the disk, too: no program of QEMU's gets to see one that leads elsewhere.
+        if (Qcow2.Fault(PathOf(Disk), backing: null, Manifest.DiskBytes) is not null)
+        {
+            throw new StateMismatchException(StateProblem.Damaged, Disk, "", "");
+        }
+
         System.IO.Directory.CreateDirectory(arriving);
         File.SetUnixFileMode(arriving, (UnixFileMode)0x1c9);   // 0711: QEMU knows the names it needs
         try

@@ -13,6 +13,7 @@ namespace Safes.Qemu;
 public sealed class GuestAgent : IDisposable
 {
     private const byte Delimiter = 0xff;
+    private const string Refused = "GuestAgent";
 
     private readonly JsonLines lines;
     private readonly SemaphoreSlim one = new(1);
@@ -44,8 +45,15 @@ public sealed class GuestAgent : IDisposable
         inStep = false;     // until the answer is there
         await SendAsync(command, arguments, delimited: false, stop).ConfigureAwait(false);
         using var answer = await ReadAsync(stop).ConfigureAwait(false);
-        inStep = true;
-        return answer.RootElement.TryGetProperty("return", out var result) ? result.Clone() : throw Refusal(command, answer.RootElement);
+        if (answer.RootElement.TryGetProperty("return", out var result))
+        {
+            inStep = true;
+            return result.Clone();
+        }
+
+        var refusal = Refusal(command, answer.RootElement);
+        inStep = refusal.Kind == Refused;
+        throw refusal;
     });
 
     /// <summary>
@@ -157,7 +165,7 @@ public sealed class GuestAgent : IDisposable
 
     private static QmpException Refusal(string command, JsonElement answer) =>
         answer.TryGetProperty("error", out var e) && e.ValueKind is JsonValueKind.Object && e.TryGetProperty("desc", out var text) && text.ValueKind is JsonValueKind.String
-            ? new QmpException(command, "GuestAgent", text.GetString()!)
+            ? new QmpException(command, Refused, text.GetString()!)
             : Nonsense(command);
 
     private async Task<T> OneAtATimeAsync<T>(string step, TimeSpan limit, Func<CancellationToken, Task<T>> work)
@@ -204,8 +212,17 @@ public sealed class GuestAgent : IDisposable
         await SendAsync("guest-sync-delimited", new JsonObject { ["id"] = number }, delimited: true, stop).ConfigureAwait(false);
         while (true)
         {
-            // Whatever was under way comes first: old answers, halves of them.
-            var line = await lines.ReadAsync(stop).ConfigureAwait(false) ?? throw new EndOfStreamException();
+            // Whatever was under way comes first: old answers, halves of them, however long.
+            ReadOnlyMemory<byte> line = default;
+            try
+            {
+                line = await lines.ReadAsync(stop).ConfigureAwait(false) ?? throw new EndOfStreamException();
+            }
+            catch (InvalidDataException)
+            {
+                stop.ThrowIfCancellationRequested();
+            }
+
             int mark = line.Span.LastIndexOf(Delimiter);
             if (mark >= 0 && IsAnswer(line[(mark + 1)..], number))
             {

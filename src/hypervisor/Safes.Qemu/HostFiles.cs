@@ -28,8 +28,10 @@ public static class HostFiles
 
     /// <summary>Memory of zeros, for a boot; the room stays allocated. What was saved with the memory it had is void before that is touched.</summary>
     /// <exception cref="LinuxException">ENOSPC.</exception>
+    /// <exception cref="PlantedException">Nothing was written.</exception>
     public static void ClearRam(HostHardware hardware, HostPlaces places)
     {
+        PlantedException.Check(places, hardware);
         VirtualMachine.Forget(places);
         GuestRam.Empty(places, hardware.MemoryBytes);
         Directory.CreateDirectory(places.Run, (UnixFileMode)0x1c0);

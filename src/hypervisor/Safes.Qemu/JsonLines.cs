@@ -94,6 +94,7 @@ internal sealed class JsonLines : IDisposable
         {
             if (end >= LineLimit)
             {
+                start = end = 0;    // who goes on listening starts in the middle of the line
                 throw new InvalidDataException($"a line of over {LineLimit} bytes");
             }
 

@@ -45,7 +45,11 @@ internal sealed class MachineProcesses : IDisposable
     public static async Task<MachineProcesses> StartAsync(MachineStart start, Guid generationId, bool incoming)
     {
         var (tools, hardware, places) = (start.Tools, start.Hardware, start.Places);
-        var alone = Background.Run(() => StrayProcesses.End(places, start.Limits.Quit));
+        var alone = Background.Run(() =>
+        {
+            StrayProcesses.End(places, start.Limits.Quit);
+            PlantedException.Check(places, hardware);
+        });
         using var qmp = Listen(places.QmpSocket);
         using var agent = Listen(places.AgentSocket);
         string shareSocket = Path.Combine(places.Run, "fs");

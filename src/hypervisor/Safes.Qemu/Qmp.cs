@@ -32,6 +32,9 @@ public sealed class Qmp : IAsyncDisposable
         reading = ReadAsync();
     }
 
+    /// <summary>Completes when nothing more comes from QEMU: it has gone, or does not speak QMP.</summary>
+    public Task Broken => reading;
+
     /// <summary>The last lines in both directions, for whoever looks into a failure.</summary>
     public IReadOnlyCollection<string> Transcript => transcript;
 
@@ -165,6 +168,7 @@ public sealed class Qmp : IAsyncDisposable
             reason = $"QEMU does not speak QMP: {e.Message}";
         }
 
+        lines.Dispose();    // before those who wait are told: whoever comes later fails as it sends
         greeting.TrySetException(new QmpException("greeting", QmpException.Gone, reason));
         _ = greeting.Task.Exception;
         foreach (var (command, answer) in waiting.Values)
@@ -206,7 +210,7 @@ public sealed class Qmp : IAsyncDisposable
                 }
             }
         }
-        else if (message.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.Number && id.TryGetInt64(out long number) && waiting.TryRemove(number, out var call))
+        else if (message.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.Number && id.TryGetInt64(out long number) && waiting.TryGetValue(number, out var call))
         {
             if (message.TryGetProperty("return", out var result))
             {

@@ -17,6 +17,9 @@ public sealed record StateRecord
     /// <summary>In bytes, of the file that is allocated for it.</summary>
     public const int Room = 16384;
 
+    /// <summary>The end of the year 9999 in seconds since 1970: what is beyond cannot be shown, and no clock of ours wrote it.</summary>
+    public const long LastUnix = 253_402_300_800;
+
     public required string Host { get; init; }
 
     /// <summary>Of the safe, when it was saved.</summary>
@@ -61,9 +64,10 @@ public sealed record StateRecord
 
             bytes = bytes[..n];
         }
-        catch (LinuxException e) when (e.Number == Errno.NoEntry)
+        catch (LinuxException e)
         {
-            return null;
+            // A link, a directory, a device: nothing that we wrote.
+            return e.Number == Errno.NoEntry ? null : throw new StateMismatchException(StateProblem.Damaged, "record", "", "");
         }
 
         int end = Array.IndexOf(bytes, (byte)0);
@@ -75,12 +79,17 @@ public sealed record StateRecord
 
         try
         {
-            return JsonSerializer.Deserialize(text, QemuJson.Default.StateRecord);
+            if (JsonSerializer.Deserialize(text, QemuJson.Default.StateRecord) is { SavedUnix: >= 0 and < LastUnix } record)
+            {
+                return record;
+            }
         }
         catch (JsonException)
         {
-            throw new StateMismatchException(StateProblem.Damaged, "record", "", "");
+            // said below
         }
+
+        throw new StateMismatchException(StateProblem.Damaged, "record", "", "");
     }
 
     /// <summary>Compares all that can be compared without QEMU.</summary>
@@ -108,7 +117,7 @@ public sealed record StateRecord
         Fcntl.Sync(fd, places.StateRecord);
     }
 
-    /// <summary>SHA-256 in hexadecimal of a file's beginning; empty when the file is shorter or not there.</summary>
+    /// <summary>SHA-256 in hexadecimal of a file's beginning; empty when the file is shorter or cannot be read.</summary>
     internal static string DigestOf(string file, long length)
     {
         try
@@ -130,9 +139,9 @@ public sealed record StateRecord
 
             return Convert.ToHexStringLower(hash.GetHashAndReset());
         }
-        catch (LinuxException e) when (e.Number == Errno.NoEntry)
+        catch (LinuxException)
         {
-            return "";
+            return "";      // not there, or nothing that can be read: no digest is that
         }
     }
 

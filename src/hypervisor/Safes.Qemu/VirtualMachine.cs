@@ -100,21 +100,15 @@ public sealed class VirtualMachine : IAsyncDisposable
             return null;
         }
 
+        VirtualMachine? machine = null;
         try
         {
             var qmp = await Qmp.ConnectAsync(start.Places.QmpSocket, processes.Qemu.Pid, start.Limits.Command).ConfigureAwait(false);
-            var machine = new VirtualMachine(start, processes, qmp);
+            machine = new VirtualMachine(start, processes, qmp);
             var uuid = await qmp.CallAsync("query-uuid", limit: start.Limits.Command).ConfigureAwait(false);
             var status = await qmp.CallAsync("query-status", limit: start.Limits.Command).ConfigureAwait(false);
-            if (status.GetProperty("status").GetString() == "inmigrate")
-            {
-                // It has not, or not wholly, what it was to go on from. That stays; if it was touched already, its record tells.
-                await machine.KillAsync().ConfigureAwait(false);
-                await machine.DisposeAsync().ConfigureAwait(false);
-                return null;
-            }
-
-            if (uuid.GetProperty("UUID").GetGuid() == start.Hardware.Uuid)
+            // In the middle of a load it has not, or not wholly, what it was to go on from. That stays; if it was touched already, its record tells.
+            if (uuid.GetProperty("UUID").GetGuid() == start.Hardware.Uuid && status.GetProperty("status").GetString() != "inmigrate")
             {
                 if (!status.GetProperty("running").GetBoolean())
                 {
@@ -124,13 +118,16 @@ public sealed class VirtualMachine : IAsyncDisposable
 
                 return machine;
             }
-
-            await machine.DisposeAsync().ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
-            // Alive, ours, and of no use.
-            await processes.KillAsync(start.Limits.Quit).ConfigureAwait(false);
+            // Alive, ours, and of no use: it does not answer, or what it says makes no sense.
+        }
+
+        await processes.KillAsync(start.Limits.Quit).ConfigureAwait(false);
+        if (machine is not null)
+        {
+            await machine.DisposeAsync().ConfigureAwait(false);
         }
 
         return null;

@@ -46,5 +46,19 @@ internal static class VolumeLayout
         {
             throw new VolumeException(VolumeRefusal.PolicyWrong, System.IO.Path.Combine(mountPoint, FscryptVolume.EncryptedDirectory));
         }
+
+        using var safe = Fcntl.OpenBeneath(root, FscryptVolume.EncryptedDirectory, Fcntl.ReadOnly | Fcntl.Directory | Fcntl.NoFollow);
+        foreach (var (name, _, _) in Directories)
+        {
+            try
+            {
+                // The kernel refuses one that is not encrypted as the directory it is in.
+                Fcntl.OpenBeneath(safe, name, Fcntl.ReadOnly | Fcntl.Directory | Fcntl.NoFollow).Dispose();
+            }
+            catch (LinuxException e)
+            {
+                throw new VolumeException(VolumeRefusal.PolicyWrong, System.IO.Path.Combine(mountPoint, FscryptVolume.EncryptedDirectory, name), e.Message);
+            }
+        }
     }
 }

@@ -49,7 +49,7 @@ public sealed class Child : IDisposable
         try
         {
             using var nothing = Fcntl.Open("/dev/null", Fcntl.ReadWrite);
-            using var log = start.LogFile is null ? null : Fcntl.Open(start.LogFile, Fcntl.WriteOnly | Fcntl.Append | Fcntl.Create);
+            using var log = start.LogFile is null ? null : OpenLog(start.LogFile);
             System.Runtime.InteropServices.SafeHandle[] wanted =
                 [start.Input ?? nothing, start.Output ?? log ?? nothing, start.Error ?? log ?? nothing, .. start.Descriptors];
             foreach (var handle in wanted)
@@ -79,6 +79,19 @@ public sealed class Child : IDisposable
         {
             held.ForEach(h => h.Dispose());
         }
+    }
+
+    /// <summary>Others may write to its directory, so it may be anything: a pipe that nobody reads would be waited for for ever.</summary>
+    private static SafeFileHandle OpenLog(string file)
+    {
+        var log = Fcntl.Open(file, Fcntl.WriteOnly | Fcntl.Append | Fcntl.Create | Fcntl.NoFollow | Fcntl.NonBlock);
+        if (Stat.Of(log).IsRegular)
+        {
+            return log;
+        }
+
+        log.Dispose();
+        throw new LinuxException("open", file, Errno.Invalid);
     }
 
     public void Signal(int signal) => pidfd.Signal(signal);

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Safes.Qemu;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Hosts;
@@ -58,16 +59,23 @@ internal sealed record HostDefinition
     public static string AccountsMark(IReadOnlyList<MemberAccount> accounts) => Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ', accounts.OrderBy(a => a.User).Select(a => $"{a.User}:{a.Name}")))))[..16];
 
-    /// <summary>Null when the directory holds none, or one that makes no sense.</summary>
+    /// <summary>
+    /// Null when the directory holds none, or one that makes no sense. QEMU's user can write in it: one that names another host's number, and
+    /// with it that host's user and port, is told by the directory's owner.
+    /// </summary>
     public static HostDefinition? Read(VolumeDirectory hosts, string name)
     {
         try
         {
             return hosts.ReadFile($"{name}/{FileName}", 16384) is { } text && JsonSerializer.Deserialize(text, HostsJson.Default.HostDefinition) is { } d &&
-                d.Name == name && HostName.IsValid(name) && d is { Number: >= 10 and <= 254, Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0 } &&
-                d.Next is null or { Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0 } ? d : null;
+                d.Name == name && HostName.IsValid(name) && d is
+                {
+                    Number: >= 10 and <= 254, Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0, BootedUnix: >= 0 and < StateRecord.LastUnix,
+                    SuspendedUnix: >= 0 and < StateRecord.LastUnix,
+                } && d.Image is not ("" or "." or "..") && !d.Image.Contains('/', StringComparison.Ordinal) && d.Next is null or { Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0 } &&
+                hosts.Stat(name)?.User == d.User ? d : null;
         }
-        catch (Exception e) when (e is JsonException or VolumeException)
+        catch (Exception e) when (e is JsonException or IOException)
         {
             return null;
         }

@@ -18,8 +18,11 @@ internal static class HostFaults
             FaultCodes.HostFailed, ("host", host), ("why", h.Message), ("program", h.Program), ("pid", $"{h.Pid}"), ("step", h.Step)),
         LinuxException { Number: Errno.NoSpace } => new(FaultCodes.NoRoom, ("host", host)),
         VolumeException { Reason: VolumeRefusal.NoRoom } => new(FaultCodes.NoRoom, ("host", host)),
-        _ => new(FaultCodes.HostFailed, ("host", host), ("why", e.Message)),
+        _ => Failed(host, e.Message),
     };
+
+    /// <param name="why">May be a guest's words: it comes through in one line, printable, of bounded length.</param>
+    public static FaultException Failed(string host, string why) => new(FaultCodes.HostFailed, ("host", host), ("why", Short(why)));
 
     /// <summary>What goes into a host's note: one line, printable.</summary>
     public static string Note(FaultException fault) => fault.Code == FaultCodes.ImageMismatch

@@ -51,7 +51,7 @@ public sealed partial class HostFleet : IAsyncDisposable
             {
                 hosts[entry.Name] = Make(definition);
             }
-            else if (HostName.IsValid(entry.Name) && !Directory.Exists($"{entry.Name}/{HostDefinition.FileName}"))
+            else if (HostName.IsValid(entry.Name) && IsHalfMade(entry.Name))
             {
                 // Making it was cut short: it never ran, but what was to run it may be there.
                 await VirtualMachine.KillRecordedAsync(
@@ -60,7 +60,29 @@ public sealed partial class HostFleet : IAsyncDisposable
             }
         }
 
-        await Task.WhenAll(hosts.Values.Select(h => h.AdoptAsync())).ConfigureAwait(false);
+        await AllAsync(hosts.Values, async host =>
+        {
+            try
+            {
+                await host.AdoptAsync().ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                host.Fail(HostFaults.From(e, host.Definition.Name));    // whatever lies in its place, the others open
+            }
+        }).ConfigureAwait(false);
+    }
+
+    private bool IsHalfMade(string name)
+    {
+        try
+        {
+            return !Directory.Exists($"{name}/{HostDefinition.FileName}");
+        }
+        catch (IOException)
+        {
+            return false;    // what cannot be looked into is not taken away either
+        }
     }
 
     /// <summary>

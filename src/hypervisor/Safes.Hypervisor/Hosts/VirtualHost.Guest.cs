@@ -31,7 +31,7 @@ internal sealed partial class VirtualHost
             IdentityLimit).WaitAsync(stop).ConfigureAwait(false);
         if (said.Exit != 0)
         {
-            throw new FaultException(FaultCodes.HostFailed, ("host", Definition.Name), ("why", $"it could not be told who it is: {said.Error}"));
+            throw HostFaults.Failed(Definition.Name, $"it could not be told who it is: {said.Error}");
         }
 
         stop.ThrowIfCancellationRequested();
@@ -122,20 +122,18 @@ internal sealed partial class VirtualHost
             await IntroduceAsync(wanted, clone: true, options.Limits.Agent, new Steps(Definition.Name, null), stop).ConfigureAwait(false);
         }
 
-        if (already)
+        bool clock = already || await SetClockAsync(options.Limits.Agent).WaitAsync(stop).ConfigureAwait(false);
+        if (!already)
         {
-            return true;
+            await AdmitAsync(clock, clock && await ReserveAsync().ConfigureAwait(false), stop).ConfigureAwait(false);
         }
 
-        bool clock = await SetClockAsync(options.Limits.Agent).WaitAsync(stop).ConfigureAwait(false);
         await TryGiveAccountsAsync(stop).ConfigureAwait(false);
-        await AdmitAsync(clock, clock && await ReserveAsync().ConfigureAwait(false), stop).ConfigureAwait(false);
         return clock;
     }
 
     private async Task<bool> HasSettledAsync(CancellationToken stop)
     {
-        await TryGiveAccountsAsync(stop).ConfigureAwait(false);
         await machine!.Qmp.CallAsync("announce-self", AnnounceOnce()).ConfigureAwait(false);
         stop.ThrowIfCancellationRequested();
         Define(Definition);

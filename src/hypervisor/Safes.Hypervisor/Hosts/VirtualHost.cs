@@ -239,8 +239,8 @@ internal sealed partial class VirtualHost(
                 await DetachAsync().ConfigureAwait(false);
             }
 
-            Become(HostState.Stopped, "");
             Define(Definition with { Running = false });
+            Become(HostState.Stopped, "");
         }).ConfigureAwait(false);
     }
 
@@ -301,7 +301,20 @@ internal sealed partial class VirtualHost(
         }
     }
 
-    private void Become(bool room) => Become(room ? HostState.Running : HostState.Degraded, room ? "" : "no room on the volume to suspend it");
+    private void Become(bool room)
+    {
+        string note = Trouble ?? (room ? "" : "no room on the volume to suspend it");
+        Become(note.Length == 0 ? HostState.Running : HostState.Degraded, note);
+    }
+
+    /// <summary>What has become of its programs while it runs on; null: nothing.</summary>
+    private string? Trouble => machine switch
+    {
+        null => null,
+        { ShareLost: true } => "its share is lost: virtiofsd has ended; stop and start it",
+        { Qmp.Broken.IsCompleted: true } => "QEMU makes no sense on its monitor: it cannot be suspended; stop and start it",
+        _ => null,
+    };
 
     private void Define(HostDefinition now)
     {
@@ -335,13 +348,13 @@ internal sealed partial class VirtualHost(
         await Task.WhenAny(Task.WhenAll(housekeeping, writingBack), Task.Delay(options.Limits.Command)).ConfigureAwait(false);
     }
 
-    /// <summary>Sees to it that a host that ends by itself is known to have ended, and one that lost its share to have.</summary>
+    /// <summary>Sees to it that a host that ends by itself is known to have ended, and one that lost a part of it to have.</summary>
     private async Task WatchAsync(VirtualMachine watched, Task<System.Text.Json.JsonElement> shutdown)
     {
-        if (await Task.WhenAny(watched.Ended, watched.ShareEnded).ConfigureAwait(false) == watched.ShareEnded &&
-            await Task.WhenAny(watched.Ended, Task.Delay(TimeSpan.FromSeconds(1))).ConfigureAwait(false) != watched.Ended && !expectedToEnd)
+        if (await Task.WhenAny(watched.Ended, watched.ShareEnded, watched.Qmp.Broken).ConfigureAwait(false) != watched.Ended &&
+            await Task.WhenAny(watched.Ended, Task.Delay(TimeSpan.FromSeconds(1))).ConfigureAwait(false) != watched.Ended && !expectedToEnd && watched == machine)
         {
-            Become(HostState.Degraded, "its share is lost: virtiofsd has ended; stop and start it");
+            Become(room: true);     // which says what is missing
         }
 
         await watched.Ended.ConfigureAwait(false);
@@ -356,11 +369,12 @@ internal sealed partial class VirtualHost(
             {
                 bool asked = shutdown is { IsCompletedSuccessfully: true } && shutdown.Result.TryGetProperty("guest", out var guest) && guest.ValueKind is System.Text.Json.JsonValueKind.True;
                 await DetachAsync().ConfigureAwait(false);
-                Become(asked ? HostState.Stopped : HostState.Failed, asked ? "powered off from inside" : "QEMU has ended by itself");
                 if (asked)
                 {
                     Define(Definition with { Running = false });
                 }
+
+                Become(asked ? HostState.Stopped : HostState.Failed, asked ? "powered off from inside" : "QEMU has ended by itself");
             }
         }).ConfigureAwait(false);
     }
