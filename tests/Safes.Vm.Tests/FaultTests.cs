@@ -122,6 +122,39 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     }
 
     [Fact]
+    public async Task A_host_whose_QEMU_makes_no_sense_is_shown_degraded_and_the_safe_closes()
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("liar"));
+        await fleet.Hosts.AddAsync(new HostRequest("other"));
+        await OkAsync("other", "sudo touch /run/memory");
+        var degraded = new TaskCompletionSource<HostStatus>(TaskCreationOptions.RunContinuationsAsynchronously);
+        // A line of our own between us and its QEMU, taken after a restart; it goes on in order until it lies.
+        await fleet.Hosts.DisposeAsync();
+        string socket = Path.Combine(fleet.Volume.Place, "hosts/liar/qmp");
+        await using (var between = Between.Put(socket))
+        {
+            await fleet.StartAsync();
+            fleet.Hosts.Changed += s =>
+            {
+                if (s is { Name: "liar", State: HostState.Degraded })
+                {
+                    degraded.TrySetResult(s);
+                }
+            };
+            Assert.Equal(HostState.Running, fleet.Hosts.Status()[0].State);
+            await between.SayAsync("]}garbage\n");
+            Assert.Contains("no sense", (await degraded.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken)).Note, StringComparison.Ordinal);
+            var outcomes = await fleet.CloseAsync();
+            Assert.True(outcomes.Single(o => o.Host == "other").Done);
+            Assert.False(outcomes.Single(o => o.Host == "liar").Done);
+        }
+
+        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
+        await OkAsync("other", "test -e /run/memory");
+        await OkAsync("liar", "mountpoint -q /safe");
+    }
+
+    [Fact]
     public async Task What_ends_by_itself_is_known_to_have_ended()
     {
         await fleet.Hosts.AddAsync(new HostRequest("ends"));

@@ -54,14 +54,9 @@ internal static class Qcow2
 
         uint cluster = Word(head, 20), header = Word(head, 100);
         ulong size = Long(head, 24), features = Long(head, 72);
-        if ((features & 4) != 0)
-        {
-            return "has its data in another file";
-        }
-
         if ((features & ~Features) != 0 || Word(head, 32) != 0 || Word(head, 60) != 0)
         {
-            return "has features that no disk of ours has";
+            return "has features that no disk of ours has, as would be its data in another file";
         }
 
         if (cluster is < 9 or > 21 || size is 0 or > Largest || size % 512 != 0 || (bytes is { } wanted && size != (ulong)wanted))

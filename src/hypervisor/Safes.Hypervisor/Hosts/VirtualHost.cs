@@ -301,21 +301,6 @@ internal sealed partial class VirtualHost(
         }
     }
 
-    private void Become(bool room)
-    {
-        string note = Trouble ?? (room ? "" : "no room on the volume to suspend it");
-        Become(note.Length == 0 ? HostState.Running : HostState.Degraded, note);
-    }
-
-    /// <summary>What has become of its programs while it runs on; null: nothing.</summary>
-    private string? Trouble => machine switch
-    {
-        null => null,
-        { ShareLost: true } => "its share is lost: virtiofsd has ended; stop and start it",
-        { Qmp.Broken.IsCompleted: true } => "QEMU makes no sense on its monitor: it cannot be suspended; stop and start it",
-        _ => null,
-    };
-
     private void Define(HostDefinition now)
     {
         now.Write(options.Volume.Below("hosts"));
@@ -346,37 +331,6 @@ internal sealed partial class VirtualHost(
 
         // Its connections are closed, so it ends soon; it may have a file of the volume open until then.
         await Task.WhenAny(Task.WhenAll(housekeeping, writingBack), Task.Delay(options.Limits.Command)).ConfigureAwait(false);
-    }
-
-    /// <summary>Sees to it that a host that ends by itself is known to have ended, and one that lost a part of it to have.</summary>
-    private async Task WatchAsync(VirtualMachine watched, Task<System.Text.Json.JsonElement> shutdown)
-    {
-        if (await Task.WhenAny(watched.Ended, watched.ShareEnded, watched.Qmp.Broken).ConfigureAwait(false) != watched.Ended &&
-            await Task.WhenAny(watched.Ended, Task.Delay(TimeSpan.FromSeconds(1))).ConfigureAwait(false) != watched.Ended && !expectedToEnd && watched == machine)
-        {
-            Become(room: true);     // which says what is missing
-        }
-
-        await watched.Ended.ConfigureAwait(false);
-        if (expectedToEnd || watched != machine)
-        {
-            return;
-        }
-
-        await AloneAsync(async () =>
-        {
-            if (!expectedToEnd && watched == machine)
-            {
-                bool asked = shutdown is { IsCompletedSuccessfully: true } && shutdown.Result.TryGetProperty("guest", out var guest) && guest.ValueKind is System.Text.Json.JsonValueKind.True;
-                await DetachAsync().ConfigureAwait(false);
-                if (asked)
-                {
-                    Define(Definition with { Running = false });
-                }
-
-                Become(asked ? HostState.Stopped : HostState.Failed, asked ? "powered off from inside" : "QEMU has ended by itself");
-            }
-        }).ConfigureAwait(false);
     }
 
     private Task AloneAsync(Func<Task> work) => AloneAsync(Timeout.InfiniteTimeSpan, _ => work());
