@@ -19,6 +19,12 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
     /// <summary>Whether the kernel said that the key is absent, or the volume mounted nowhere.</summary>
     internal bool KeyAbsent { get; private set; }
 
+    private void At(string step)
+    {
+        Step = step;
+        Failpoint.Reach($"lock: {step}");
+    }
+
     internal LockOutcome Run()
     {
         var loops = VolumeLoops.Of(file);
@@ -59,7 +65,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
                     Sync(keys.Any(k => MountedVolume.StatusOf(root, k) != KeyStatus.Absent));
                 }
 
-                Step = "remove the key";
+                At("remove the key");
                 bool removed = true;
                 foreach (var key in keys)
                 {
@@ -93,7 +99,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
             return;
         }
 
-        Step = "sync";
+        At("sync");
         var written = OwnThread.Start(Step, () =>
         {
             using var root = MountedVolume.Open(mountPoint);
@@ -115,13 +121,13 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
 
     private LockOutcome.Busy? Unmount(VolumeLoops loops)
     {
-        Step = "look for other mounts";
+        At("look for other mounts");
         if (HolderScan.RunMounts(loops, mountPoint) is { Count: > 0 } others)
         {
             return new LockOutcome.Busy(others, KeyAbsent);
         }
 
-        Step = "unmount";
+        At("unmount");
         TimeSpan patience = BootClock.Now + Patience;
         while (MountTable.Own().Any(m => m.Path == mountPoint && loops.Has(m.Device)))
         {
@@ -145,7 +151,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
 
     private LockOutcome Detach(VolumeLoops loops)
     {
-        Step = "detach the loop device";
+        At("detach the loop device");
         loops.Detach();
         TimeSpan end = BootClock.Now + (limit < DetachLimit ? limit : DetachLimit);
         while (VolumeLoops.Of(file) is { Any: true } left)
@@ -161,11 +167,11 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
         // The volume's pages went with its inodes; names may linger in the caches of directory entries.
         if (loops.Any)
         {
-            Step = "drop caches";
+            At("drop caches");
             System.IO.File.WriteAllText("/proc/sys/vm/drop_caches", "2");
         }
 
-        Step = "verify";
+        At("verify");
         while (Observation.KeyEntries(loops, known) is { Count: > 0 } && BootClock.Now < end)
         {
             Thread.Sleep(Pause);    // the kernel's collector of dead keys runs by itself
@@ -176,7 +182,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
 
     private LockOutcome.Busy Busy(VolumeLoops loops)
     {
-        Step = "find what holds it";
+        At("find what holds it");
         var holders = HolderScan.Run(loops, mountPoint);
         return new LockOutcome.Busy(
             holders.Count > 0 ? holders : [new Holder(0, string.Join(' ', loops.Devices.Keys.Select(Loop.PathOf)), HoldKind.Unseen, file)], KeyAbsent);

@@ -86,8 +86,9 @@ internal static class InitCommand
                 return await InitAsync(wish, id, stop).ConfigureAwait(false);
             }
 
+            using var mine = RunLock.Take(paths, null);
             int exit = await Inside.RunAsync(paths, arguments, stop).ConfigureAwait(false);
-            if (exit != 0)
+            if (exit != 0 && !Unfinished.Is(paths.State))
             {
                 await Inside.RemoveAsync(paths).ConfigureAwait(false);
             }
@@ -105,7 +106,7 @@ internal static class InitCommand
             throw new FaultException(FaultCodes.SafeExists, ("name", all.Contains(wish.Paths.Name) ? wish.Paths.Name : first));
         }
 
-        if (Path.Exists(wish.Volume))
+        if (Path.Exists(wish.Volume) && wish.Volume != Unfinished.VolumeOf(wish.Paths.State))
         {
             throw new FaultException(FaultCodes.VolumeInUse, ("file", wish.Volume));
         }
@@ -139,19 +140,29 @@ internal static class InitCommand
         var say = new Telling(Console.Out);
         say.Line($"Owner: {owner.Identity.MemberName}, fingerprint {owner.Fingerprint}     compare it with {owner.Identity.MemberName}, by voice");
         var images = await PrepareAsync(wish, tools, say).ConfigureAwait(false);
-        bool made = false;
         Vault? vault = null;
+        Directory.CreateDirectory(wish.Paths.StateRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (Unfinished.VolumeOf(wish.Paths.State) is { } left)
+        {
+            say.Line($"An earlier init of '{wish.Paths.Name}' was cut short; what it left is taken away.");
+            await UndoAsync(wish.Paths, left).ConfigureAwait(false);
+        }
+
+        Unfinished.Begin(wish.Paths.State, wish.Volume);
         try
         {
-            Directory.CreateDirectory(wish.Paths.StateRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Failpoint.Reach("init: begun");
             vault = Vault.Create(wish.Paths.State, wish.Configuration, owner);
+            Failpoint.Reach("init: configuration written");
             var volume = new FscryptVolume(wish.Volume, wish.Paths.MountPoint);
             var identity = await say.StepAsync("volume file", $"{wish.Size >> 20} MiB, {wish.Volume}", () => volume.CreateAsync(wish.Size)).ConfigureAwait(false);
-            made = true;
+            Failpoint.Reach("init: volume made");
             new Premises { VolumeId = identity.FileSystem, GatewayImage = wish.GatewayImage, Images = images, OpeningSeconds = wish.OpeningSeconds }.Write(wish.Paths);
+            Failpoint.Reach("init: premises written");
             stop.ThrowIfCancellationRequested();
             using var network = await SafeNetwork.CreateAsync(Premise.NetworkOf(wish.Paths, vault)).ConfigureAwait(false);
             await NetworkNamespace.EnsureAsync(wish.Paths.EmptyPin).ConfigureAwait(false);
+            Failpoint.Reach("init: network made");
             string digest = Convert.ToHexStringLower(Images.GatewayDigest(wish.GatewayImage));
             say.Done("gateway image", $"sha256 {digest[..4]}…");
             await say.StepAsync("gateway up", $"udp {GatewayPlan.PublicPort(wish.Endpoint)}", async () =>
@@ -161,15 +172,19 @@ internal static class InitCommand
                 return true;
             }).ConfigureAwait(false);
 
+            Failpoint.Reach("init: gateway up");
             var address = vault.AddressFor(owner.Identity.Device);
             await File.WriteAllTextAsync(wish.Address, address.Write(), stop).ConfigureAwait(false);
+            Failpoint.Reach("init: address written");
+            Unfinished.End(wish.Paths.State);
+            Failpoint.Reach("init: finished");
             say.Line($"Safe '{wish.Paths.Name}' waits for its owner. It has no key yet; nothing on this server can open it.");
             say.Line($"Send this to {owner.Identity.MemberName} (it is not secret):  {Relative(wish.Address)}     fingerprint {address.Fingerprint}");
             return 0;
         }
-        catch (Exception e) when (!e.Message.Contains("safe-exists", StringComparison.Ordinal))
+        catch (Exception)
         {
-            await UndoAsync(wish, vault, made).ConfigureAwait(false);
+            await UndoAsync(wish.Paths, wish.Volume).ConfigureAwait(false);
             throw;
         }
         finally
@@ -214,27 +229,32 @@ internal static class InitCommand
         return prepared;
     }
 
-    /// <summary>A failed init leaves nothing of what it made.</summary>
-    private static async Task UndoAsync(Wish wish, Vault? vault, bool volumeMade)
+    /// <summary>A failed init leaves nothing of what it made, the word that it is unfinished last.</summary>
+    private static async Task UndoAsync(SafePaths paths, string volume)
     {
         try
         {
-            await StopCommand.EndInsideAsync(wish.Paths).ConfigureAwait(false);
+            await StopCommand.EndInsideAsync(paths).ConfigureAwait(false);
         }
         catch (Exception e)
         {
             await Console.Error.WriteLineAsync($"safed: note:  {e.Message}").ConfigureAwait(false);
         }
 
-        if (volumeMade)
+        File.Delete(volume);
+        foreach (string left in Directory.EnumerateFileSystemEntries(paths.State).Where(e => !e.EndsWith("/unfinished", StringComparison.Ordinal)).ToList())
         {
-            File.Delete(wish.Volume);
+            if (Directory.Exists(left))
+            {
+                Directory.Delete(left, recursive: true);
+            }
+            else
+            {
+                File.Delete(left);
+            }
         }
 
-        if (vault is not null)
-        {
-            Directory.Delete(wish.Paths.State, recursive: true);
-        }
+        Directory.Delete(paths.State, recursive: true);
     }
 
     /// <summary>Where a link leads now: what it leads to later is not what members were shown.</summary>

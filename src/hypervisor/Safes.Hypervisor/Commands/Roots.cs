@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Safes.Contracts;
+using Safes.Hypervisor.Vaults;
 using Safes.Linux;
 
 namespace Safes.Hypervisor.Commands;
@@ -53,6 +54,6 @@ internal sealed class Roots
     }
 
     public static IReadOnlyList<string> Safes(string stateRoot) => Directory.Exists(stateRoot)
-        ? [.. Directory.EnumerateDirectories(stateRoot).Where(d => File.Exists(Path.Combine(d, "config.json"))).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)]
+        ? [.. Directory.EnumerateDirectories(stateRoot).Where(d => File.Exists(Path.Combine(d, "config.json")) && !Unfinished.Is(d)).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)]
         : [];
 }

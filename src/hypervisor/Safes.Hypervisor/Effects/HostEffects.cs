@@ -26,9 +26,11 @@ public sealed partial class SafeEffects
         {
             Volume.WriteMarker(change.Marker);
             Vault.MarkerWritten(change.Generation);
+            Failpoint.Reach("roster: marker written");
         }
 
         await parts.Gateway.ConfigureAsync(GatewayPlan.Of(Vault)).ConfigureAwait(false);
+        Failpoint.Reach("roster: gateway told");
         await ApplyRosterAsync().ConfigureAwait(false);
     }
 

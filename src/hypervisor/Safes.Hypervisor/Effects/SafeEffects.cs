@@ -22,6 +22,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
 
     public async Task<EventAt?> PerformAsync(Effect effect, SafeState state, CancellationToken stop)
     {
+        Failpoint.Reach($"{(state is Lifecycle.Opening { For: Claim } ? "Claim" : state.GetType().Name)} {effect.Name}");
         switch (effect)
         {
             case AllowDevices e:

@@ -84,15 +84,20 @@ internal sealed partial class VirtualHost(
         }
 
         stop.ThrowIfCancellationRequested();
+        Failpoint.Reach("host: files made");
         using (steps.Begin("resume"))
         {
             Attach(await VirtualMachine.LoadAsync(Start(), bundle).ConfigureAwait(false));
+            Failpoint.Reach("host: loaded");
             // From here on it is a host, and the bundle's state does not fit its memory any more.
             Definition.Write(options.Volume.Below("hosts"));
+            Failpoint.Reach("host: defined");
             await machine!.ContinueAsync().ConfigureAwait(false);
+            Failpoint.Reach("host: running");
         }
 
         await IntroduceAsync(accounts, clone: true, options.Limits.Agent, steps, stop).ConfigureAwait(false);
+        Failpoint.Reach("host: introduced");
         if (Definition.DiskBytes > bundle.Manifest.DiskBytes)
         {
             using (steps.Begin("disk"))

@@ -2,6 +2,7 @@ using System.Formats.Cbor;
 using System.Globalization;
 using Safes.Contracts;
 using Safes.Keys;
+using Safes.Linux;
 using Safes.Roster;
 using Safes.Secrets;
 
@@ -109,16 +110,22 @@ internal sealed class HeaderStore(IFileOperations files, string directory)
             if (newSecret is not null)
             {
                 files.Replace(SecretPath(epoch), newSecret);
+                Failpoint.Reach("header: new secret written");
             }
 
             using var secret = newSecret is null ? ReadServerSecret() : ReadSecret(epoch)!;
             byte[] header = Header.Write(roster.Safe, generation, epoch, table, secret, vmk);
             var intent = new Intent(generation, epoch, slot == "a" ? "b" : "a", System.Security.Cryptography.SHA512.HashData(header));
             files.Replace(At("intent"), intent.Write());
+            Failpoint.Reach("header: intent written");
             WriteRoster(roster, secret, epoch);
+            Failpoint.Reach("header: roster written");
             files.Replace(At("header." + intent.Slot), header);
+            Failpoint.Reach("header: written");
             ReadBack(intent, vmk);
+            Failpoint.Reach("header: read back");
             Settle(intent);
+            Failpoint.Reach("header: settled");
             Roster = roster;
         }
         catch

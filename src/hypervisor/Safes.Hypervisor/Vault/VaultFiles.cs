@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Safes.Contracts;
 using Safes.Keys;
+using Safes.Linux;
 using Safes.Roster;
 using Safes.Secrets;
 
@@ -38,6 +39,7 @@ internal sealed record VaultFiles(SafeConfiguration Configuration, IdFile Owner,
         files.Replace(At(GatewayName), gateway);
         files.Replace(At(InitName), RandomNumberGenerator.GetBytes(AddressFile.InitSize));
         files.Replace(At(OwnerName), Encoding.UTF8.GetBytes(owner.Write()));
+        Failpoint.Reach("init: keys written");
         files.Replace(At(ConfigurationName), configuration.Write());
     }
 
