@@ -18,11 +18,22 @@ if (Unistd.EffectiveUser != 0)
 
 await Traces.RemoveAsync(options.Home);
 var stage = new Stage();
-using var story = options.Cuts > 0 ? null : new Story(options, stage);
-using var cuts = options.Cuts > 0 ? new Cuts(options, stage) : null;
+using IDisposable told = options switch
+{
+    { Cuts: > 0 } => new Cuts(options, stage),
+    { PowerCuts: > 0 } => new PowerCuts(options, stage),
+    { Storage: true } => new BrokenStorage(options, stage),
+    _ => new Story(options, stage),
+};
 try
 {
-    await (cuts?.HappenAsync() ?? story!.TellAsync());
+    await (told switch
+    {
+        Cuts cuts => cuts.HappenAsync(),
+        PowerCuts cuts => cuts.HappenAsync(),
+        BrokenStorage broken => broken.HappenAsync(),
+        _ => ((Story)told).TellAsync(),
+    });
 }
 catch (Exception e) when (e is InvalidOperationException or IOException or TimeoutException)
 {

@@ -28,9 +28,9 @@ internal sealed class Server(World world, Options options) : IDisposable
     }
 
     /// <summary>`safed init`: a safe for one owner, whose id lies in their home already; its address goes there.</summary>
-    public Task<string> InitAsync(Person owner) => DoAsync(
-        ["init", "ledger", "--owner", owner.At($"{owner.Name}.safeid"), "--size", "14G", "--endpoint", $"{World.ServerAddress}:{World.Port}", "--volume", world.Volume,
-            "--gateway-image", options.GatewayImage, "--image", options.WorkspaceImage, "--address", owner.At("ledger.safeaddress")]);
+    public Task<string> InitAsync(Person owner, string size = "14G", params string[] more) => DoAsync(
+        ["init", "ledger", "--owner", owner.At($"{owner.Name}.safeid"), "--size", size, "--endpoint", $"{World.ServerAddress}:{World.Port}", "--volume", world.Volume,
+            "--gateway-image", options.GatewayImage, "--image", options.WorkspaceImage, "--address", owner.At("ledger.safeaddress"), .. more]);
 
     /// <summary>Starts `safed run` and waits until it answers.</summary>
     public async Task RunAsync()

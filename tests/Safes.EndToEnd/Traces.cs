@@ -7,6 +7,17 @@ internal static class Traces
 {
     public static async Task RemoveAsync(string home)
     {
+        await StopAsync(home);
+        await Tool.TryAsync("umount", [home]);
+        if (Directory.Exists(home))
+        {
+            Directory.Delete(home, recursive: true);
+        }
+    }
+
+    /// <summary>All that power keeps up: processes, mounts, loop devices, namespaces. Files stay.</summary>
+    public static async Task StopAsync(string home)
+    {
         for (int round = 0; round < 3 && Ours(home).ToArray() is { Length: > 0 } processes; round++)
         {
             foreach (int pid in processes)
@@ -17,28 +28,45 @@ internal static class Traces
             }
         }
 
-        foreach (string line in (await File.ReadAllLinesAsync("/proc/self/mountinfo")).Reverse())
+        // One may lie in the other: the volume in a file system on a disk on a file. A namespace that has ended lets go a moment later.
+        var loops = Loop.InUse().Where(l => IsBelow(home, l)).ToHashSet();
+        for (TimeSpan end = BootClock.Now + TimeSpan.FromSeconds(20); ; await Task.Delay(50))
         {
-            string point = line.Split(' ')[4];
-            if (point.StartsWith(home + "/", StringComparison.Ordinal))
+            string[] points = [.. (await File.ReadAllLinesAsync("/proc/self/mountinfo")).Select(l => l.Split(' ')[4]).Where(p => p.StartsWith(home + "/", StringComparison.Ordinal))];
+            loops.RemoveWhere(l => !Loop.IsInUse(l));
+            if (points.Length + loops.Count == 0)
+            {
+                break;
+            }
+
+            if (BootClock.Now > end)
+            {
+                throw new InvalidOperationException($"still in use: {string.Join(", ", points.Concat(loops.Select(Loop.PathOf)))}");
+            }
+
+            foreach (string point in points.Reverse())
             {
                 await Tool.TryAsync("umount", [point]);
             }
-        }
 
-        string volume = Path.Combine(home, "storage", "ledger.volume");
-        if (File.Exists(volume))
-        {
-            foreach (string line in (await Tool.RunAsync("losetup", ["--associated", volume])).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            foreach (int loop in loops)
             {
-                await Tool.TryAsync("losetup", ["--detach", line.Split(':')[0]]);
+                await Tool.TryAsync("losetup", ["--detach", Loop.PathOf(loop)]);
             }
         }
 
         await World.RemoveAsync();
-        if (Directory.Exists(home))
+    }
+
+    private static bool IsBelow(string home, int loop)
+    {
+        try
         {
-            Directory.Delete(home, recursive: true);
+            return File.ReadAllText($"/sys/block/loop{loop}/loop/backing_file").StartsWith(home + "/", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 
@@ -46,7 +74,8 @@ internal static class Traces
     private static IEnumerable<int> Ours(string home)
     {
         var pinned = Proc.PinnedBelow(home);
-        return Proc.All().Where(pid => (Proc.BelongsTo(pid, home, pinned) || Proc.HasHome(pid, home))
+        var networks = World.Namespaces();
+        return Proc.All().Where(pid => (Proc.BelongsTo(pid, home, pinned) || Proc.HasHome(pid, home) || networks.Contains(new FileInfo($"/proc/{pid}/ns/net").LinkTarget ?? ""))
             && !Proc.CommandLine(pid).Contains("Safes.EndToEnd", StringComparison.Ordinal));
     }
 }

@@ -18,11 +18,17 @@ internal sealed class World(Options options)
 
     public string Home => options.Home;
 
-    public string StateRoot => Path.Combine(Home, "state");
+    /// <summary>What the server has on disks.</summary>
+    public string Disks => Path.Combine(Home, "server");
+
+    /// <summary>The file system for the volume.</summary>
+    public string Storage => Path.Combine(Disks, "storage");
+
+    public string StateRoot => Path.Combine(Disks, "state");
 
     public string RunRoot => Path.Combine(Home, "run");
 
-    public string Volume => Path.Combine(Home, "storage", "ledger.volume");
+    public string Volume => Path.Combine(Storage, "ledger.volume");
 
     public static string DeviceOf(string person) => $"{Prefix}-{person}";
 
@@ -30,7 +36,7 @@ internal sealed class World(Options options)
 
     public async Task MakeAsync()
     {
-        foreach (string directory in (string[])[Home, StateRoot, Path.Combine(Home, "storage")])
+        foreach (string directory in (string[])[Home, Disks, StateRoot, Storage])
         {
             Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
@@ -72,6 +78,10 @@ internal sealed class World(Options options)
     /// <summary>Takes a device off the internet, as a train in a tunnel does, or puts it back. At the other end of its link: it keeps its routes.</summary>
     public static Task LinkAsync(string person, bool up) =>
         Tool.RunAsync("ip", ["-n", Internet, "link", "set", $"sfd{Array.FindIndex(Links, l => l.Name == DeviceOf(person)) + 1}", up ? "up" : "down"]);
+
+    /// <summary>The namespaces as /proc names them, of those that there are.</summary>
+    public static HashSet<string> Namespaces() =>
+        [.. Links.Select(l => l.Name).Append(Internet).Select(n => Stat.Find(Pin(n), follow: true)).Where(s => s is not null).Select(s => $"net:[{s!.Value.Inode}]")];
 
     public static async Task RemoveAsync()
     {

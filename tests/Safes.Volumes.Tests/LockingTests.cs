@@ -118,6 +118,25 @@ public class LockingTests
     }
 
     [Fact]
+    public async Task A_file_system_that_takes_no_writes_any_more_locks_and_it_is_said_and_what_was_synced_is_there()
+    {
+        await using var test = await TestVolume.OpenAsync();
+        test.Volume.WriteMarker("before"u8);
+        test.Volume.Root.AppendFile("share/unsynced", new byte[4 << 20]);
+        string loop = Path.GetFileName(Assert.Single(test.Volume.Observe(test.Key).Loops));
+        await Tool.RunAsync("mount", ["-o", "remount,errors=remount-ro", test.Volume.MountPoint]);
+        await File.WriteAllTextAsync($"/sys/fs/ext4/{loop}/trigger_fs_error", "1", TestContext.Current.CancellationToken);    // what a failed write of its journal does
+
+        var outcome = await test.Volume.LockAsync();
+        Assert.True(outcome is LockOutcome.Absent { WriteError: not null }, TestVolume.Describe(outcome));
+        Assert.True(test.Volume.Observe(test.Key).IsClosed);
+        var check = await Tool.TryAsync("e2fsck", ["-p", test.Volume.File]);
+        Assert.InRange(check.Exit, 0, 1);
+        await test.ReopenAsync();
+        Assert.Equal("before"u8.ToArray(), test.Volume.ReadMarker());
+    }
+
+    [Fact]
     public async Task A_storage_that_does_not_answer_is_an_outcome_and_locking_completes_when_it_is_back()
     {
         await using var test = await TestVolume.MadeAsync();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Safes.Linux;
 
 namespace Safes.Volumes;
@@ -28,20 +29,24 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
     internal LockOutcome Run()
     {
         var loops = VolumeLoops.Of(file);
-        if (RemoveKey(loops) is { } withKey)
+        RemoveKey(loops);
+
+        if (!KeyAbsent && writeError is null)
         {
-            return withKey;
+            return Busy(loops);
         }
 
-        if (Unmount(loops) is { } mounted)
+        // What could not be written cannot be evicted, and keeps the key. An unmount takes it along, unless somebody holds it, too.
+        if (Unmount(loops, KeyAbsent ? Patience : TimeSpan.Zero) is { } mounted)
         {
             return mounted;
         }
 
+        KeyAbsent = true;
         return Detach(loops);
     }
 
-    private LockOutcome.Busy? RemoveKey(VolumeLoops loops)
+    private void RemoveKey(VolumeLoops loops)
     {
         TimeSpan patience = BootClock.Now + Patience;
         for (bool first = true; ; first = false)
@@ -51,7 +56,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
                 if (root is null)
                 {
                     KeyAbsent = true;
-                    return null;
+                    return;
                 }
 
                 var keys = known.ToHashSet();
@@ -69,24 +74,32 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
                 bool removed = true;
                 foreach (var key in keys)
                 {
-                    uint flags = Fscrypt.RemoveKey(root, key.ToArray()) ?? 0;
-                    removed &= flags == 0 && MountedVolume.StatusOf(root, key) == KeyStatus.Absent;
+                    removed &= TryRemove(root, key) && MountedVolume.StatusOf(root, key) == KeyStatus.Absent;
                 }
 
                 KeyAbsent = removed;
             }
 
-            if (KeyAbsent)
+            if (KeyAbsent || BootClock.Now >= patience)
             {
-                return null;
-            }
-
-            if (BootClock.Now >= patience)
-            {
-                return Busy(loops);
+                return;
             }
 
             Thread.Sleep(Pause);
+        }
+    }
+
+    // The kernel wipes the key, then writes the files back, then evicts them; it does the last also when the storage takes no writes, and says so.
+    private bool TryRemove(SafeHandle root, KeyIdentifier key)
+    {
+        try
+        {
+            return Fscrypt.RemoveKey(root, key.ToArray()) is null or 0;
+        }
+        catch (LinuxException e)
+        {
+            writeError ??= e.Message;
+            return true;
         }
     }
 
@@ -119,7 +132,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
         }
     }
 
-    private LockOutcome.Busy? Unmount(VolumeLoops loops)
+    private LockOutcome.Busy? Unmount(VolumeLoops loops, TimeSpan time)
     {
         At("look for other mounts");
         if (HolderScan.RunMounts(loops, mountPoint) is { Count: > 0 } others)
@@ -128,7 +141,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
         }
 
         At("unmount");
-        TimeSpan patience = BootClock.Now + Patience;
+        TimeSpan patience = BootClock.Now + time;
         while (MountTable.Own().Any(m => m.Path == mountPoint && loops.Has(m.Device)))
         {
             try
