@@ -89,7 +89,7 @@ internal sealed class Laptop(RealSafe safe, string name) : IDisposable
     }
 
     /// <summary>What `safe open` does after the hash: hello, the roster checked, a one-time key, the sealed CK.</summary>
-    public async Task<Opened> OpenAsync(SecretBuffer? ck = null)
+    public async Task<Opened> OpenAsync(SecretBuffer? ck = null, bool damaged = false)
     {
         await Server.HelloAsync(Stop);
         Roster = await Server.FetchRosterAsync(Roster, Stop);
@@ -101,6 +101,13 @@ internal sealed class Laptop(RealSafe safe, string name) : IDisposable
             Head = key.Head,
             Generation = key.Generation,
         };
+        if (damaged)
+        {
+            byte[] sealedBytes = request.Sealed.ToByteArray();
+            sealedBytes[^1] ^= 1;
+            request.Sealed = ByteString.CopyFrom(sealedBytes);
+        }
+
         await foreach (var progress in Server.Calls.StreamAsync((c, o) => c.Open(request, o), RealSafe.Patience, Stop))
         {
             Opened = progress.Opened ?? Opened;

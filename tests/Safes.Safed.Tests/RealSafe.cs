@@ -110,6 +110,7 @@ internal sealed class RealSafe : IAsyncDisposable
             NetworkNamespace = $"/run/netns/{outside}",
             Environment = Surroundings,
             LogFile = Path.Combine(home, "safed.log"),
+            WorkingDirectory = home,
         });
         for (var end = BootClock.Now + Patience; ; await Task.Delay(50))
         {
