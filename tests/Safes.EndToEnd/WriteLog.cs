@@ -20,8 +20,8 @@ internal sealed class WriteLog
 
     private readonly record struct Request(long Offset, long Length, ulong Flags, long Data);
 
-    /// <summary>Where the requests that began at a position or later end in the file.</summary>
-    public IReadOnlyList<long> EndsAfter(long from) => [.. requests.Where(r => r.Data > from).Select(r => r.Data + r.Length)];
+    /// <summary>Where the writes that began at a position or later end in the file: before a flush, there is something to lose.</summary>
+    public IReadOnlyList<long> EndsAfter(long from) => [.. requests.Where(r => r.Data > from && r.Length > 0).Select(r => r.Data + r.Length)];
 
     /// <summary>Reads it up to a position in the file, or to its end: of a daemon that was killed the last request may be there in part.</summary>
     public static WriteLog Read(string file, long end = long.MaxValue)
