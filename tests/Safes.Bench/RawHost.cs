@@ -102,12 +102,7 @@ internal sealed class RawHost(Tools tools, HostHardware hardware, HostPlaces pla
         using var shareEnd = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         shareEnd.Connect(new UnixDomainSocketEndPoint(shareSocket));
         using var tap = await openPort();
-        virtiofsd = Child.Start(new ChildStart(tools.Virtiofsd[0],
-        [
-            .. tools.Virtiofsd.Skip(1), "--shared-dir", places.Share, "--fd", "3", "--migration-mode", "file-handles",
-            "--modcaps=+dac_read_search:-mknod:-setfcap", "--migration-on-error", "guest-error", "--log-level", "error",
-        ])
-        { Descriptors = [share.SafeHandle] });
+        virtiofsd = Child.Start(VirtiofsdCommand.Start(tools, places, share.SafeHandle, null));
         SafeHandle[] descriptors = [listenQmp.SafeHandle, listenAgent.SafeHandle, tap, shareEnd.SafeHandle];
         string image = Path.GetRelativePath(places.Home, places.Image);
         qemu = Child.Start(QemuCommand.Start(

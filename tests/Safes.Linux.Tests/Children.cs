@@ -163,4 +163,13 @@ public sealed class Children
         Assert.False(File.Exists(Path.Combine(directory, "elsewhere")));
         Directory.Delete(directory, recursive: true);
     }
+
+    [Fact]
+    public void One_that_must_not_leave_a_core_leaves_none()
+    {
+        using var child = Child.Start(new ChildStart("sleep", ["60"]) { NoCore = true });
+        string limit = File.ReadLines($"/proc/{child.Pid}/limits").Single(l => l.StartsWith("Max core file size", StringComparison.Ordinal));
+        child.Kill();
+        Assert.Matches("Max core file size +(1 +1|0 +0) +bytes", limit);
+    }
 }

@@ -28,7 +28,8 @@ public sealed class HostHardwareTests
         Assert.Equal("setpriv", start.Program);
         Assert.Contains("--bounding-set=-all", start.Arguments);
         Assert.Contains("on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", start.Arguments);
-        Assert.True(start.NoHugePages);
+        Assert.True(start is { NoHugePages: true, NoCore: true });
+        Assert.True(VirtiofsdCommand.Start(tools, new HostPlaces("", "", "", ""), new Microsoft.Win32.SafeHandles.SafeFileHandle(), "/pin").NoCore);
         Assert.Equal("/pin", start.NetworkNamespace);
     }
 }

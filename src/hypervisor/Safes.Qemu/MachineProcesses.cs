@@ -61,12 +61,8 @@ internal sealed class MachineProcesses : IDisposable
         using var tap = await start.OpenPort().ConfigureAwait(false);
         await alone.ConfigureAwait(false);    // two must never have one disk
 
-        var virtiofsd = RunningProcess.Of(Child.Start(new ChildStart(tools.Virtiofsd[0],
-        [
-            .. tools.Virtiofsd.Skip(1), "--shared-dir", places.Share, "--fd", "3", "--migration-mode", "file-handles",
-            "--modcaps=+dac_read_search:-mknod:-setfcap", "--migration-on-error", "guest-error", "--log-level", "error",
-        ])
-        { Descriptors = [share.SafeHandle], LogFile = places.VirtiofsdLog, NetworkNamespace = start.EmptyNetwork, WorkingDirectory = places.Run }));
+        var virtiofsd = RunningProcess.Of(Child.Start(
+            VirtiofsdCommand.Start(tools, places, share.SafeHandle, start.EmptyNetwork) with { LogFile = places.VirtiofsdLog, WorkingDirectory = places.Run }));
         try
         {
             string image = Path.GetRelativePath(places.Home, places.Image);

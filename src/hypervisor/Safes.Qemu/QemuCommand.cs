@@ -25,6 +25,7 @@ public static class QemuCommand
             NetworkNamespace = emptyNetwork,
             LogFile = log,
             NoHugePages = true,
+            NoCore = true,
             WorkingDirectory = workingDirectory,
         };
     }

@@ -44,6 +44,11 @@ public sealed class Child : IDisposable
     /// <summary>Starts a child. A missing program, a namespace that is gone and the like are a <see cref="LinuxException"/> at once.</summary>
     public static Child Start(ChildStart start)
     {
+        if (start.NoCore)
+        {
+            Hardening.NoCore();     // handed down: afterwards it may be another user's
+        }
+
         int standard = 3 + start.Descriptors.Count;
         var held = new List<SafeFileHandle>();
         try

@@ -29,6 +29,9 @@ public sealed record ChildStart(string Program, IReadOnlyList<string> Arguments)
     /// <summary>Installs the filter against huge pages (and no_new_privs).</summary>
     public bool NoHugePages { get; init; }
 
+    /// <summary>It holds what must not get onto a disk: neither it nor, from then on, this process leaves a core.</summary>
+    public bool NoCore { get; init; }
+
     /// <summary>Nothing of ours is handed down but where the runtime lies: a build from the source tree starts itself with one that may lie anywhere.</summary>
     public static IReadOnlyDictionary<string, string> DefaultEnvironment { get; } = EnvironmentWith(System.Environment.GetEnvironmentVariable("DOTNET_ROOT"));
 

@@ -13,13 +13,30 @@ public static partial class Hardening
     [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
     private static unsafe partial int NativeSetrlimit(int resource, ulong* limits);
 
-    public static unsafe void Apply()
+    public static void Apply()
     {
-        ulong* none = stackalloc ulong[2];
-        none[0] = none[1] = 0;
-        // SAFETY: struct rlimit is two 64-bit numbers.
-        LinuxException.Check(NativeSetrlimit(LimitCore, none), "setrlimit", "RLIMIT_CORE");
+        NoCore();
         LinuxException.Check(NativePrctl(SetDumpable, 0, 0, 0, 0), "prctl", "PR_SET_DUMPABLE");
+    }
+
+    /// <summary>
+    /// Neither this process nor what it starts leaves a core. One byte, not none: to a program that core_pattern names the kernel gives a core
+    /// at every limit but that one. Whoever has been given none, and may not change that, has none.
+    /// </summary>
+    internal static void NoCore()
+    {
+        if (!LimitCores(1) && !LimitCores(0))
+        {
+            throw new LinuxException("setrlimit", "RLIMIT_CORE", Marshal.GetLastPInvokeError());
+        }
+    }
+
+    private static unsafe bool LimitCores(ulong bytes)
+    {
+        ulong* limits = stackalloc ulong[2];
+        limits[0] = limits[1] = bytes;
+        // SAFETY: struct rlimit is two 64-bit numbers.
+        return NativeSetrlimit(LimitCore, limits) == 0;
     }
 
     /// <summary>
