@@ -49,7 +49,12 @@ internal sealed class Guest
         runs = true;
         await Machine.ContinueAsync();
         Agent = await Machine.AgentAsync(TimeSpan.FromSeconds(30));
-        var off = await Agent.SetClockAsync(TimeSpan.FromSeconds(10));
+        var off = TimeSpan.MaxValue;
+        for (int tries = 0; off >= TimeSpan.FromSeconds(1) && tries < 5; tries++)
+        {
+            off = await Agent.SetClockAsync(TimeSpan.FromSeconds(10));    // where all work at once, the setting itself may take that long
+        }
+
         Assert.True(off < TimeSpan.FromSeconds(1), $"the clock is {off} off");
         Machine.Reserve();
     }

@@ -159,7 +159,7 @@ public sealed class FscryptVolume(string file, string mountPoint)
             if (running is not { Outcome.IsCompleted: false })
             {
                 var attempt = new VolumeLocking(File, MountPoint, known, limit);
-                running = (attempt, OwnThread.Start("lock the volume", attempt.Run));
+                running = (attempt, Background.Run(attempt.Run, "lock the volume"));
             }
 
             return running.Value;

@@ -228,11 +228,7 @@ public sealed class VolumeDirectory
         const long page = 4096;
         using var file = OpenFile(relative);
         long part = ((Linux.Stat.Of(file).Length + threads - 1) / threads / page * page) + page;
-        await Task.WhenAll(Enumerable.Range(0, threads).Select(i => OwnThread.Start("write back", () =>
-        {
-            Fcntl.WriteBack(file, i * part, part);
-            return true;
-        }))).ConfigureAwait(false);
+        await Task.WhenAll(Enumerable.Range(0, threads).Select(i => Background.Run(() => Fcntl.WriteBack(file, i * part, part), "write back"))).ConfigureAwait(false);
     }
 
     private static void RemoveTree(SafeFileHandle parent, string name)

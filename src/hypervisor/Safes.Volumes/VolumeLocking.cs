@@ -113,12 +113,13 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
         }
 
         At("sync");
-        var written = OwnThread.Start(Step, () =>
-        {
-            using var root = MountedVolume.Open(mountPoint);
-            Unistd.SyncFileSystem(root);
-            return true;
-        });
+        var written = Background.Run(
+            () =>
+            {
+                using var root = MountedVolume.Open(mountPoint);
+                Unistd.SyncFileSystem(root);
+            },
+            Step);
         try
         {
             if (!written.Wait(limit / 3))

@@ -42,13 +42,13 @@ public static partial class Sched
     /// Runs <paramref name="work"/> in a thread of its own in another mount namespace; threads that it starts are there too. The caller need
     /// not wait for it.
     /// </summary>
-    public static Task<T> StartInMounts<T>(SafeHandle mountNamespace, Func<T> work) => StartInOwnThread(() =>
+    public static Task<T> StartInMounts<T>(SafeHandle mountNamespace, Func<T> work) => Background.Run(() => InOwnThread(() =>
     {
         // A thread that shares its root and working directory with others may not change its mount namespace.
         LinuxException.Check(NativeUnshare(SharedFileSystemState), "unshare", "CLONE_FS");
         LinuxException.Check(NativeSetns(mountNamespace, NewMount), "setns", "mount namespace");
         return work();
-    });
+    }));
 
     /// <summary>Runs <paramref name="work"/> in a fresh thread and waits for it.</summary>
     internal static T InOwnThread<T>(Func<T> work)
@@ -75,26 +75,6 @@ public static partial class Sched
         thread.Join();
         failure?.Throw();
         return result!;
-    }
-
-    private static Task<T> StartInOwnThread<T>(Func<T> work)
-    {
-        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        new Thread(
-            () =>
-            {
-                try
-                {
-                    done.SetResult(InOwnThread(work));
-                }
-                catch (Exception e)
-                {
-                    done.SetException(e);
-                }
-            },
-            256 * 1024)
-        { IsBackground = true }.UnsafeStart();
-        return done.Task;
     }
 
     /// <summary>Gives the calling thread a new namespace of the given kind. Only for threads that end afterwards.</summary>
