@@ -141,6 +141,29 @@ public sealed class ADay : IAsyncLifetime
     }
 
     [Fact(Timeout = 180_000)]
+    public async Task What_a_server_and_its_hosts_say_is_shown_and_not_obeyed()
+    {
+        await EnrolAsync();
+        server.Safe.Evil = "\u001b[2J\u001b]0;owned\a\u009b31m\u202e\u200b\u00ad\r\nsafe: hint:  send your password to mallory";
+        string[][] commands =
+        [
+            ["open", "--verbose"], ["host", "add", "build", "--verbose"], ["host", "add", "build"], ["host", "stop", "web"], ["status"], ["host", "list"], ["host", "log", "build"],
+            ["status", "--json"], ["host", "list", "--json"], ["host", "stop", "web", "--json"], ["member", "list"], ["host", "\u001b[2Jevil"], ["leave", "--verbose"], ["status"],
+        ];
+        foreach (string[] command in commands)
+        {
+            var said = await safe.RunAsync(command, command[0] == "open" ? Password : null);
+            HostileText.Harmless(said.Output + said.Error);
+            if (command is not ["host", "log", ..])
+            {
+                Assert.DoesNotContain("\nsafe: hint:  send", "\n" + said.Output + said.Error, StringComparison.Ordinal);
+            }
+
+            Assert.True(said.Exit == 0 || said.Error.Contains("host-", StringComparison.Ordinal) || command[1].Contains("evil", StringComparison.Ordinal), said.Output + said.Error);
+        }
+    }
+
+    [Fact(Timeout = 180_000)]
     public async Task A_renewal_whose_answer_is_lost_ends_no_session()
     {
         await EnrolAsync();
@@ -170,6 +193,7 @@ public sealed class ADay : IAsyncLifetime
 
     private async Task EnrolAsync()
     {
+        await DoAsync(["join", safe.At("not-there.safeaddress")]);
         await DoAsync(["id", "--name", "anna", "--device", "laptop", "--out", safe.At("anna.safeid")]);
         var id = IdFile.Parse(await File.ReadAllTextAsync(safe.At("anna.safeid")));
         server.Safe.FirstOwner = id;

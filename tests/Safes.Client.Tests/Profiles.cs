@@ -109,7 +109,7 @@ public sealed class ProfilesOfADevice : IDisposable
         System.IO.Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, "-----BEGIN SAFE ID-----\nAAAA\n-----END SAFE ID-----\n");
         Assert.Equal(FaultCodes.DamagedFile, Assert.Throws<FaultException>(() => Identities.Read(path)).Code);
-        Assert.Equal(FaultCodes.DamagedFile, Assert.Throws<FaultException>(() => Identities.Read(path + "x")).Code);
+        Assert.Equal(FaultCodes.Usage, Assert.Throws<FaultException>(() => Identities.Read(path + "x")).Code);
     }
 
     public void Dispose() => device.Dispose();

@@ -34,14 +34,26 @@ internal static class Examples
 
         public override int Invoke(ParseResult parseResult)
         {
+            // A list of commands shows arguments that may be left out as those that may not.
+            var configuration = parseResult.InvocationConfiguration;
+            var (output, text) = (configuration.Output, new StringWriter());
+            configuration.Output = text;
             int exit = usual.Invoke(parseResult);
+            configuration.Output = output;
+            output.Write(parseResult.CommandResult.Command.Subcommands.Aggregate(text.ToString(), Optional));
             var examples = Of(parseResult.CommandResult.Command);
             if (examples.Count > 0)
             {
-                parseResult.InvocationConfiguration.Output.Write("Examples:\n" + string.Concat(examples.Select(e => $"  {e}\n")) + "\n");
+                output.Write("Examples:\n" + string.Concat(examples.Select(e => $"  {e}\n")) + "\n");
             }
 
             return exit;
+        }
+
+        private static string Optional(string help, Command command)
+        {
+            string label = string.Concat(command.Arguments.Select(a => $" <{a.Name}>")), right = string.Concat(command.Arguments.Select(a => a.Arity.MinimumNumberOfValues == 0 ? $" [<{a.Name}>]" : $" <{a.Name}>"));
+            return right == label ? help : help.Replace($"\n  {command.Name}{label.PadRight(right.Length)} ", $"\n  {command.Name}{right} ", StringComparison.Ordinal);
         }
     }
 }

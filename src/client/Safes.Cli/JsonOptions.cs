@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 
 namespace Safes.Cli;
 
@@ -9,7 +10,14 @@ internal static class JsonOptions
 {
     public static JsonSerializerOptions Default { get; } = new()
     {
-        Encoder = JavaScriptEncoder.Create(System.Text.Unicode.UnicodeRanges.BasicLatin, System.Text.Unicode.UnicodeRanges.Latin1Supplement),
+        Encoder = JavaScriptEncoder.Create(Readable()),
         TypeInfoResolver = JsonTypeInfoResolver.Combine(),
     };
+
+    private static TextEncoderSettings Readable()
+    {
+        var settings = new TextEncoderSettings(UnicodeRanges.BasicLatin, UnicodeRanges.Latin1Supplement);
+        settings.ForbidCharacter('\u00ad');     // a hyphen that nobody sees
+        return settings;
+    }
 }

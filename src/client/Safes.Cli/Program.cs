@@ -1,8 +1,10 @@
 using System.CommandLine;
 using Safes.Cli;
 using Safes.Cli.Commands;
+using Safes.Contracts;
 using Safes.Linux;
 
+PrintableWriter.Install();
 if (Elsewhere.IsHere)
 {
     // Before anything secret is in memory: no core dump, no ptrace by the same user.

@@ -62,6 +62,9 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
 
     public List<Host> Hosts { get; } = [];
 
+    /// <summary>Put into every text that it sends.</summary>
+    public string Evil { get; set; } = "";
+
     public byte[] Token { get; } = RandomNumberGenerator.GetBytes(32);
 
     public byte[] Session { get; private set; } = RandomNumberGenerator.GetBytes(16);
@@ -138,7 +141,7 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
         using var ck = Open(Purpose.Open, Roster!.Safe, device, request.OneTimeKey, request.Sealed, request.Head.Span, request.Generation, [], 32);
         if (!passwords[device.Id].ContentEquals(ck))
         {
-            throw Fault(FaultCodes.WrongPassword);
+            throw Fault(FaultCodes.WrongPassword, ("device", "laptop" + Evil));
         }
 
         if (State == State.Open)
@@ -157,7 +160,8 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
             return;
         }
 
-        await stream.WriteAsync(new OpenProgress { Step = new Step { Name = "volume", WaitsFor = "the kernel" } });
+        await stream.WriteAsync(new OpenProgress { Step = new Step { Name = "volume" + Evil, WaitsFor = "the kernel" + Evil } });
+        await stream.WriteAsync(new OpenProgress { Step = new Step { Name = "marker" + Evil, Done = true, Detail = "right" + Evil } });
         await stream.WriteAsync(new OpenProgress { Opened = Opened() });
     }
 
@@ -190,17 +194,17 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
     public override async Task Leave(LeaveRequest request, IServerStreamWriter<LeaveProgress> stream, ServerCallContext context)
     {
         State = State.Closed;
-        await stream.WriteAsync(new LeaveProgress { Step = new Step { Name = "hosts suspended", Done = true, Detail = $"{Hosts.Count}" } });
-        await stream.WriteAsync(new LeaveProgress { Step = new Step { Name = "key removed", Done = true } });
-        await stream.WriteAsync(new LeaveProgress { Left = new Left { Closed = true } });
+        await stream.WriteAsync(new LeaveProgress { Step = new Step { Name = "hosts suspended", Done = true, Detail = $"{Hosts.Count}" + Evil } });
+        await stream.WriteAsync(new LeaveProgress { Step = new Step { Name = "key removed" + Evil, Done = true } });
+        await stream.WriteAsync(new LeaveProgress { Left = new Left { Closed = Evil.Length == 0, HeldBy = { "bob" + Evil } } });
     }
 
     public override Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context) => Task.FromResult(new StatusReply
     {
-        Warnings = { Session.AsSpan().SequenceEqual(context.RequestHeaders.GetValueBytes(CallHeaders.Session)) ? [] : ["no-session"] },
+        Warnings = { Evil.Length > 0 ? [Evil] : Session.AsSpan().SequenceEqual(context.RequestHeaders.GetValueBytes(CallHeaders.Session)) ? [] : ["no-session"] },
         State = State,
         SinceUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
-        Holders = { new Holder { Member = "anna", Device = "laptop" } },
+        Holders = { new Holder { Member = "anna" + Evil, Device = "laptop" + Evil } },
         Hosts = { Hosts },
         VolumeBytes = 150UL << 30,
         VolumeFreeBytes = 138UL << 30,
@@ -214,12 +218,12 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
     {
         if (Hosts.Any(h => h.Name == request.Name))
         {
-            throw Fault(FaultCodes.HostExists, ("host", request.Name));
+            throw Fault(FaultCodes.HostExists, ("host", request.Name + Evil));
         }
 
-        var host = new Host { Name = request.Name, State = "running", Cpus = 2, MemoryBytes = 2UL << 30, Address = $"10.77.17.{10 + Hosts.Count}" };
+        var host = new Host { Name = request.Name, State = "running", Cpus = 2, MemoryBytes = 2UL << 30, Address = $"10.77.17.{10 + Hosts.Count}", Note = Evil, Image = "debian-13" + Evil };
         Hosts.Add(host);
-        await stream.WriteAsync(new Progress { Step = new Step { Name = "image", Done = true }, Host = host });
+        await stream.WriteAsync(new Progress { Step = new Step { Name = "image" + Evil, Done = true, Detail = Evil }, Host = host });
     }
 
     public override Task StopHost(HostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
@@ -243,7 +247,7 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
             }, stream);
 
     public override async Task ReadConsole(ConsoleRequest request, IServerStreamWriter<ConsoleChunk> stream, ServerCallContext context) =>
-        await stream.WriteAsync(new ConsoleChunk { Data = ByteString.CopyFromUtf8($"{request.Name} login: \u001b[2J\n") });
+        await stream.WriteAsync(new ConsoleChunk { Data = ByteString.CopyFrom([.. System.Text.Encoding.UTF8.GetBytes($"{request.Name} login: \u001b[2J{Evil}\n"), .. Evil.Length > 0 ? (byte[])[0xc3, 0x28, 0x9b, 0xff, 0xed, 0xa0, 0x80, 0xf0, 0x9f] : []]) });
 
     public override Task<ChangeRosterReply> ChangeRoster(ChangeRosterRequest request, ServerCallContext context)
     {
@@ -262,7 +266,7 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
 
     private async Task ChangeAsync(string name, Func<Host, string> change, IServerStreamWriter<Progress> stream)
     {
-        var host = Hosts.FirstOrDefault(h => h.Name == name) ?? throw Fault(FaultCodes.HostUnknown, ("host", name));
+        var host = Hosts.FirstOrDefault(h => h.Name == name) ?? throw Fault(FaultCodes.HostUnknown, ("host", name + Evil));
         host.State = change(host);
         await stream.WriteAsync(new Progress { Host = host });
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Safes.Client.Reports;
 using Safes.Contracts.V1;
+using Safes.Contracts;
 
 namespace Safes.Cli.Commands;
 

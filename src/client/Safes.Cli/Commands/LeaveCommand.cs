@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Safes.Client.Reports;
 using Safes.Client.Session;
+using Safes.Contracts;
 using Safes.Linux;
 
 namespace Safes.Cli.Commands;

@@ -5,6 +5,7 @@ using Safes.Client.Enrolment;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
 using Safes.Client.Session;
+using Safes.Contracts;
 using Safes.Roster;
 
 namespace Safes.Cli.Commands;

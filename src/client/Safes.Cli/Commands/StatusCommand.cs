@@ -8,6 +8,7 @@ using Safes.Client.Profile;
 using Safes.Client.Reports;
 using Safes.Client.Session;
 using Safes.Contracts.V1;
+using Safes.Contracts;
 
 namespace Safes.Cli.Commands;
 

@@ -1,4 +1,5 @@
 using Safes.Client.Reports;
+using Safes.Contracts;
 
 namespace Safes.Cli.Explaining;
 

@@ -39,7 +39,7 @@ internal static class Confirmation
         try
         {
             using var tty = Fcntl.Open("/dev/tty", Fcntl.ReadWrite);
-            Unistd.Write(tty, Encoding.UTF8.GetBytes(Client.Reports.Printable.Line(question)));
+            Unistd.Write(tty, Encoding.UTF8.GetBytes(Printable.Line(question)));
             var answer = Task.Run(() => ReadLine(tty));
             return (await answer.WaitAsync(run.Stop).ConfigureAwait(false)).Trim().ToUpperInvariant() is "Y" or "YES";
         }

@@ -21,7 +21,7 @@ internal sealed class Passwords(int? descriptor, Interruption interruption)
 
         return descriptor is { } number
             ? FromDescriptor(number)
-            : await new PasswordPrompt(interruption).AskAsync($"Password for '{Client.Reports.Printable.Line(safe)}': ", limit).ConfigureAwait(false);
+            : await new PasswordPrompt(interruption).AskAsync($"Password for '{Printable.Line(safe)}': ", limit).ConfigureAwait(false);
     }
 
     /// <summary>Asks for a new one, at a terminal twice.</summary>
@@ -35,7 +35,7 @@ internal sealed class Passwords(int? descriptor, Interruption interruption)
         var prompt = new PasswordPrompt(interruption);
         var first = descriptor is { } number
             ? FromDescriptor(number)
-            : await prompt.AskAsync($"A password for '{Client.Reports.Printable.Line(safe)}' on this device: ").ConfigureAwait(false);
+            : await prompt.AskAsync($"A password for '{Printable.Line(safe)}' on this device: ").ConfigureAwait(false);
         try
         {
             if (PasswordBytes.Characters(first) < Fewest)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Safes.Cli.Explaining;
 using Safes.Client.Reports;
+using Safes.Contracts;
 
 namespace Safes.Cli.Terminal;
 
@@ -43,7 +44,7 @@ internal sealed class Screen(TextWriter output, TextWriter error, bool terminal,
                 case ReportKind.Done when report.Minor && !verbose:
                     break;
                 case ReportKind.Done:
-                    Line(terminal ? "  \u001b[32m✓\u001b[0m " : "ok ", report);
+                    Line(terminal ? "✓" : "ok ", report);
                     break;
                 case ReportKind.Notice when report.Code.Length > 0:
                     error.Write(Explain.Text(report.ToFault(), null, json: false));
@@ -106,8 +107,23 @@ internal sealed class Screen(TextWriter output, TextWriter error, bool terminal,
         string time = report.Milliseconds >= TimesFrom ? Seconds(report.Milliseconds) : "";
         string detail = string.Join(", ", new[] { Printable.Line(report.Detail), time }.Where(t => t.Length > 0));
         string name = Printable.Line(report.Name);
+        if (mark == "✓")
+        {
+            WriteGreen(mark);
+            mark = " ";
+        }
+
         output.Write((mark + (detail.Length > 0 ? name.PadRight(NameWidth) + "  " + detail : name)).TrimEnd() + "\n");
         output.Flush();
+    }
+
+    private void WriteGreen(string sign)
+    {
+        var colours = output as PrintableWriter;
+        output.Write("  ");
+        colours?.WriteOwn("\u001b[32m");
+        output.Write(sign);
+        colours?.WriteOwn("\u001b[0m");
     }
 
     private void SayWhom(Report report)
@@ -121,7 +137,8 @@ internal sealed class Screen(TextWriter output, TextWriter error, bool terminal,
 
             waited = true;
             string whom = report.WaitsFor.Length > 0 ? $"waiting for {Printable.Line(report.WaitsFor)}" : "still under way";
-            output.Write((terminal ? "  … " : "wait ") + Printable.Line(report.Name).PadRight(NameWidth) + "  " + whom + "\n");
+            string name = Printable.Line(report.Name);
+            output.Write((terminal ? $"  … {name.PadRight(NameWidth)}  " : $"wait {name}: ") + whom + "\n");
             output.Flush();
         }
     }

@@ -55,7 +55,7 @@ public static class Files
             var info = new FileInfo(path);
             if (!info.Exists)
             {
-                throw new FaultException(FaultCodes.DamagedFile, ("what", path), ("why", "there is no such file"));
+                throw new FaultException(FaultCodes.Usage, ("what", $"there is no file '{path}'"), ("hint", $"the {kind} that you were sent, as a file"));
             }
 
             if (info.Length > Most)

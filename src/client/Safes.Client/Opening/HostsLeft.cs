@@ -1,4 +1,5 @@
 using Safes.Client.Reports;
+using Safes.Contracts;
 using Safes.Contracts.V1;
 
 namespace Safes.Client.Opening;
@@ -9,7 +10,7 @@ public static class HostsLeft
     /// <summary>desk, build running, as you left them 14 h ago; web stopped.</summary>
     public static string Words(IReadOnlyCollection<Host> hosts, DateTimeOffset now) => hosts.Count == 0
         ? "none yet: safe host add NAME"
-        : string.Join("; ", hosts.GroupBy(h => (h.State, Left: Left(h, now))).Select(g => string.Join(", ", g.Select(h => h.Name)) + " " + g.Key.State + g.Key.Left switch
+        : string.Join("; ", hosts.GroupBy(h => (h.State, Left: Left(h, now))).Select(g => string.Join(", ", g.Select(h => Printable.Line(h.Name))) + " " + Printable.Line(g.Key.State) + g.Key.Left switch
         {
             "" => "",
             var age when g.Key.State == "suspended" => $" {age} ago",

@@ -109,13 +109,16 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
     [System.Text.RegularExpressions.GeneratedRegex(@"^([^;]+?) \(pid (\d+)\): ([^;]+)")]
     private static partial System.Text.RegularExpressions.Regex Holder();
 
+    /// <summary>When this device last saw the members; what its own file says may be any number.</summary>
+    internal static DateTimeOffset LastSeen(SafeProfile profile) => DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(profile.Known.SeenUnix, 0, 253402300799)).ToLocalTime();
+
     private Task<SafeRoster> CheckRosterAsync(Server server, CancellationToken stop) => steps.RunAsync(
         "server and members are the ones you know", $"the server of '{profile.Name}'", RosterLimit,
         () => new FaultException(FaultCodes.NoServer, ("why", "it did not answer in time")),
         async time =>
         {
             var before = profile.Roster;
-            var since = DateTimeOffset.FromUnixTimeSeconds(profile.Known.SeenUnix).ToLocalTime();
+            var since = LastSeen(profile);
             var hello = await server.HelloAsync(time).ConfigureAwait(false);
             var roster = await server.FetchRosterAsync(before, time).ConfigureAwait(false);
             if (hello.Entries < (ulong)before.Count || (hello.Entries <= (ulong)roster.Count && roster.At(hello.Head.Span) is null))

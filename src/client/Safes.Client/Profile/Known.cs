@@ -9,11 +9,13 @@ namespace Safes.Client.Profile;
 public sealed record Known(int Entries, string Head, long SeenUnix, Dictionary<string, string> Images)
 {
     public static Known Parse(ReadOnlySpan<byte> json) =>
-        JsonSerializer.Deserialize(json, KnownJson.Default.Known) ?? throw new JsonException("nothing is known");
+        JsonSerializer.Deserialize(json, KnownJson.Default.Known) is { Entries: >= 0 } known && known.Images.Values.All(v => v is not null)
+            ? known : throw new JsonException("nothing is known");
 
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, KnownJson.Default.Known);
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(Known))]
 internal sealed partial class KnownJson : JsonSerializerContext;

@@ -58,6 +58,6 @@ public sealed record Report(ReportKind Kind, string Name = "", string Detail = "
 /// <summary>How reports are written between processes.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(Report))]
 public sealed partial class ReportJson : JsonSerializerContext;

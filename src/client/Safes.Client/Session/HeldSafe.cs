@@ -67,7 +67,7 @@ public sealed class HeldSafe : IDisposable
             return File.Exists(profile.EndedPath) && JsonSerializer.Deserialize(PrivateFile.Read(profile.EndedPath), ReportJson.Default.Report) is { } report
                 ? EndWords.Parse(report) : null;
         }
-        catch (Exception e) when (e is JsonException or IOException)
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or FaultException)
         {
             return null;
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Safes.Client.Reports;
+using Safes.Contracts;
 
 namespace Safes.Client.Session;
 

@@ -24,7 +24,7 @@ internal static class Explain
 
     private static (string What, string? Note, string? Hint) Words(FaultException fault)
     {
-        string D(string key) => fault.Details.GetValueOrDefault(key) ?? "";
+        string D(string key) => Printable.Line(fault.Details.GetValueOrDefault(key));
         string Named(string key, string otherwise) => D(key) is { Length: > 0 } value ? value : otherwise;
         return fault.Code.Code switch
         {
@@ -43,7 +43,7 @@ internal static class Explain
             "no-room" => ($"not enough room: {Named("detail", D("file"))}", "nothing was changed", "a smaller --size, or more disk"),
             "damaged-file" => ($"{Named("file", "the file")} is damaged: {D("detail")}", "nothing was changed", "ask for it again, and compare its fingerprint"),
             "other-version" => ($"{Named("file", "the file")} is of another version", null, "use the same version of Safes on both sides"),
-            "bad-configuration" => ($"the configuration is wrong:\n{D("why")}", null, null),
+            "bad-configuration" => ($"the configuration is wrong:\n{Printable.Text(fault.Details.GetValueOrDefault("why"))}", null, null),
             "header-damaged" => ("the header is damaged: it opens nothing", "the volume was not touched", "restore the state directory from a copy"),
             "no-namespaces" => ($"no namespaces: {D("detail")}", "a container without privileges cannot hold a safe", "safed doctor"),
             "unsuitable" => ($"this server does not do: {D("detail")}", null, "safed doctor"),

@@ -1,5 +1,5 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
+using Safes.Contracts;
 
 namespace Safes.Hypervisor.Commands;
 
@@ -32,13 +32,8 @@ internal sealed class PlainLog : ILoggerProvider, ILogger
             _ => "<7>",
         };
         string text = $"{name}: {message}{(exception is null ? "" : $" | {exception}")}".ReplaceLineEndings("\n");
-        return (journal ? level : $"{now:HH:mm:ss.fff} ") + Harmless(text).Replace("\n", journal ? " | " : "\n    ", StringComparison.Ordinal);
+        return (journal ? level : $"{now:HH:mm:ss.fff} ") + Printable.Text(text).Replace("\n", journal ? " | " : "\n    ", StringComparison.Ordinal);
     }
-
-    private static string Harmless(string text) => string.Concat(text.Select(c => c == '\n' || !Acts(c) ? c : '\ufffd'));
-
-    /// <summary>Control characters, and those that change the direction of what follows.</summary>
-    private static bool Acts(char c) => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     public void Dispose()
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Grpc.Core;
+using Safes.Contracts;
 using Safes.Contracts.V1;
 
 namespace Safes.Hypervisor.Commands;
@@ -31,11 +32,11 @@ internal static class SealCommand
                     var step = progress.Step;
                     if (step.WaitsFor.Length > 0)
                     {
-                        Console.WriteLine($"  … {step.WaitsFor} ({step.Milliseconds / 1000} s)");
+                        Console.WriteLine($"  … {Printable.Line(step.WaitsFor)} ({step.Milliseconds / 1000} s)");
                     }
                     else if (step.Done)
                     {
-                        Console.WriteLine($"  {(step.Fault is null ? '✓' : '!')} {step.Name}{(step.Milliseconds > 1000 ? $" {step.Milliseconds / 1000.0:0.0} s" : "")}");
+                        Console.WriteLine($"  {(step.Fault is null ? '✓' : '!')} {Printable.Line(step.Name)}{(step.Milliseconds > 1000 ? $" {step.Milliseconds / 1000.0:0.0} s" : "")}");
                     }
                 }
 

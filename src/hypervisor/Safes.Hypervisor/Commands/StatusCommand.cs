@@ -61,28 +61,28 @@ internal static class StatusCommand
         }
     }
 
-    private static void Show(StateReply reply, TextWriter to)
+    internal static void Show(StateReply reply, TextWriter to)
     {
         string since = reply.SinceUnix == 0 ? "" : $" since {DateTimeOffset.FromUnixTimeSeconds(reply.SinceUnix).LocalDateTime:dd MMM HH:mm}";
-        string held = reply.Holders.Count == 0 ? "" : $"     held by {string.Join(", ", reply.Holders.Select(h => $"{h.Member} ({h.Device})"))}";
-        to.WriteLine($"{reply.Name}    {StatusJson.Word(reply.State)}{since}{held}");
+        string held = reply.Holders.Count == 0 ? "" : $"     held by {string.Join(", ", reply.Holders.Select(h => $"{Printable.Line(h.Member)} ({Printable.Line(h.Device)})"))}";
+        to.WriteLine($"{Printable.Line(reply.Name)}    {StatusJson.Word(reply.State)}{since}{held}");
         if (reply.Detail.Length > 0)
         {
-            to.WriteLine($"  {reply.Detail}");
+            to.WriteLine($"  {Printable.Line(reply.Detail)}");
         }
 
         foreach (var host in reply.Hosts)
         {
-            to.WriteLine($"  {host.Name,-12} {host.State,-10} {host.Cpus} cpus  {host.MemoryBytes >> 20} MiB  {host.Note}".TrimEnd());
+            to.WriteLine($"  {Printable.Line(host.Name),-12} {Printable.Line(host.State),-10} {host.Cpus} cpus  {host.MemoryBytes >> 20} MiB  {Printable.Line(host.Note)}".TrimEnd());
         }
 
         foreach (var fact in reply.Facts)
         {
-            to.WriteLine($"  {(fact.Safe ? "✓" : "!")} {fact.Name,-16} {fact.Value}");
+            to.WriteLine($"  {(fact.Safe ? "✓" : "!")} {Printable.Line(fact.Name),-16} {Printable.Line(fact.Value)}");
         }
 
-        to.WriteLine($"    {"gateway",-16} {reply.Gateway}");
-        to.WriteLine($"    {"guardian",-16} {reply.Guardian}");
+        to.WriteLine($"    {"gateway",-16} {Printable.Line(reply.Gateway)}");
+        to.WriteLine($"    {"guardian",-16} {Printable.Line(reply.Guardian)}");
     }
 }
 

@@ -33,7 +33,8 @@ internal static class HostFaults
 
     private static string Short(string text)
     {
-        string line = new([.. text.Select(c => char.IsControl(c) ? ' ' : c).Take(200)]);
+        string line = Printable.Line(text.ReplaceLineEndings(" "));
+        line = line[..Math.Min(line.Length, 200)];
         return line.Length < text.Length ? line + ".." : line;
     }
 }
