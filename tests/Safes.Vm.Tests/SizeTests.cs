@@ -33,6 +33,7 @@ public sealed class SizeTests : IAsyncLifetime
                 """);
             await Tool.TryAsync(tools.QemuImg, ["create", "-q", "-f", "qcow2", "-o", "preallocation=falloc", volume.At($"hosts/{name}/disk.qcow2"), $"{Disk}"], environment: tools.Environment);
             File.WriteAllText(volume.At($"hosts/{name}/ram"), "");
+            Unistd.Chown(volume.At($"hosts/{name}"), name == "desk" ? 64210u : 64211, name == "desk" ? 64210u : 64211);
         }
 
         Directory.CreateDirectory(volume.At("images/debian-13"));
