@@ -24,6 +24,9 @@ public sealed class SizeTests : IAsyncLifetime
         ports = await TestPorts.MakeAsync(volume.Place);
         authority = await SshAuthority.OpenAsync(volume.Volume.Root.Below("ssh"), Path.Combine(volume.Place, "signing"));
         tools = (await Parts.ToolsAsync()) with { Qemu = "false", Virtiofsd = ["false"] };
+        string image = volume.At("images/debian-13/disk.qcow2");
+        Directory.CreateDirectory(Path.GetDirectoryName(image)!);
+        Assert.Equal(0, (await Tool.TryAsync(tools.QemuImg, ["create", "-q", "-f", "qcow2", image, $"{Disk}"], environment: tools.Environment)).Exit);
         foreach (string name in (string[])["desk", "other"])
         {
             Directory.CreateDirectory(volume.At($"hosts/{name}"));
@@ -31,12 +34,11 @@ public sealed class SizeTests : IAsyncLifetime
                 {"name": "{{name}}", "number": {{(name == "desk" ? 10 : 11)}}, "image": "debian-13", "cpus": 1, "memory_bytes": {{Memory}}, "disk_bytes": {{Disk}},
                  "uuid": "{{Guid.NewGuid()}}", "machine_id": "{{Guid.NewGuid()}}", "running": false, "booted_unix": 1, "suspended_unix": 0, "signed_unix": 1, "accounts": ""}
                 """);
-            await Tool.TryAsync(tools.QemuImg, ["create", "-q", "-f", "qcow2", "-o", "preallocation=falloc", volume.At($"hosts/{name}/disk.qcow2"), $"{Disk}"], environment: tools.Environment);
+            await DiskImage.CreateOverlayAsync(tools, volume.At($"hosts/{name}/disk.qcow2"), image, Disk);
             File.WriteAllText(volume.At($"hosts/{name}/ram"), "");
             Unistd.Chown(volume.At($"hosts/{name}"), name == "desk" ? 64210u : 64211, name == "desk" ? 64210u : 64211);
         }
 
-        Directory.CreateDirectory(volume.At("images/debian-13"));
     }
 
     public async ValueTask DisposeAsync()
@@ -165,12 +167,11 @@ public sealed class SizeTests : IAsyncLifetime
     [Fact]
     public async Task What_was_saved_with_the_old_memory_is_void_before_that_is_touched()
     {
-        var saved = new HostPlaces(Home, "", "", "");
+        var saved = new HostPlaces(Home, volume.At("run"), "", volume.At("images/debian-13"));
         await File.WriteAllTextAsync(saved.StateRecord, "{}", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(saved.State, "state", TestContext.Current.CancellationToken);
-        File.Delete(saved.Ram);
-        Directory.CreateDirectory(saved.Ram);       // clearing it fails
-        Assert.ThrowsAny<Exception>(() => HostFiles.ClearRam(new HostHardware("desk", 1, Memory, "", 0, default), saved));
+        var large = new HostHardware("desk", 1, 1L << 40, "", 64210, default);      // for which there is no room
+        Assert.Equal(Errno.NoSpace, Assert.Throws<LinuxException>(() => HostFiles.ClearRam(large, saved)).Number);
         Assert.False(File.Exists(saved.StateRecord) || File.Exists(saved.State));
     }
 
