@@ -120,6 +120,15 @@ public abstract class CutTests(bool all)
             var session = await OpenAsync(anna);
             await KilledAsync(safe, step, () => anna.LeaveAsync(session));
             anna.Reconnect();
+            if (Steps.BeforeItIsKnown.Contains(step))
+            {
+                await safe.SafedAsync(["seal", "ledger"]);    // else it waits for the lease
+            }
+            else
+            {
+                Assert.NotEqual(State.Open, (await anna.HelloAsync()).State);
+            }
+
             Assert.True(await safe.IsClosedWithinAsync(Patience), $"{step}: {safe.Facts}");
             await OpensAndClosesAsync(safe, anna, step);
         }

@@ -44,6 +44,9 @@ internal static class Steps
         "Closed DisarmGuardian",
     ];
 
+    /// <summary>Killed here, the next safed cannot know yet that it was closing.</summary>
+    public static IReadOnlyList<string> BeforeItIsKnown { get; } = ["Closing AllowDevices", "Closing ForgetSessions"];
+
     /// <summary>These need guests.</summary>
     public static IReadOnlyList<string> Hosts { get; } = ["host: files made", "host: loaded", "host: defined", "host: running", "host: introduced"];
 
