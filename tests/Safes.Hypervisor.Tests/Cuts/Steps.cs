@@ -57,7 +57,7 @@ internal static class Steps
         [.. Init, .. Header, NewSecret, .. Roster, .. Claim, .. Opening, .. Again, .. Restart, .. Closing, .. Hosts, .. Elsewhere];
 
     /// <summary>A quarter of them for every run, the others for the long one.</summary>
-    public static IEnumerable<string> Some(IReadOnlyList<string> steps, bool all) => steps.Where((_, i) => all || i % 4 == 1);
+    public static IEnumerable<string> Some(IReadOnlyList<string> steps, bool all) => steps.Where((_, i) => all || i % 4 == 3);
 
     private static IReadOnlyList<string> Of(string state, Transition then) => [.. then.Effects.Select(e => $"{state} {e.Name}").Distinct()];
 }
