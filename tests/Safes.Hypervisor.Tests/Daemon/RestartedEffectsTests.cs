@@ -142,6 +142,7 @@ public sealed class RestartedEffectsTests
     {
         var uuid = Guid.NewGuid();
         string home = Directory.CreateDirectory(scene.Test.Volume.Root.PathOf($"hosts/{host}")).FullName;
+        await Tool.RunAsync("chown", ["64210:64210", home]);    // its own user's, as host number 10's is
         string run = Directory.CreateDirectory(Path.Combine(scene.Test.Place, "ledger", "hosts", host)).FullName;
         new HostDefinition
         {
