@@ -58,6 +58,11 @@ internal sealed class LocalClient : IDisposable
         {
             throw new FaultException(FaultCodes.NotRunning, ("name", paths.Name));
         }
+        catch (RpcException e) when (e.StatusCode is StatusCode.DeadlineExceeded)
+        {
+            // One that waits in the kernel for its storage is there still, and cannot be started anew before it has ended.
+            throw new FaultException(FaultCodes.NotRunning, ("name", paths.Name), ("detail", "its process does not answer"));
+        }
     }
 
     public void Dispose() => channel.Dispose();

@@ -12,6 +12,8 @@ namespace Safes.Hypervisor.Commands;
 /// <summary>`safed status`: the state, and what the kernel says about it, looked up now.</summary>
 internal static class StatusCommand
 {
+    private static readonly TimeSpan FactsLimit = TimeSpan.FromSeconds(10);
+
     public static Command Create()
     {
         var roots = new Roots(mustExist: true);
@@ -54,9 +56,21 @@ internal static class StatusCommand
         catch (FaultException e) when (e.Code == FaultCodes.NotRunning)
         {
             using var vault = Vault.Load(paths.State);
-            var reply = new StateReply { Name = paths.Name, Gateway = "not asked", Guardian = "not asked", Detail = "safed does not run" };
-            reply.Facts.AddRange(LocalApi.Facts(new FscryptVolume(vault.Configuration.Volume, paths.MountPoint), paths));
-            reply.State = reply.Facts.All(f => f.Safe) ? vault.IsClaimed ? State.Closed : State.Unclaimed : State.Unknown;
+            var reply = new StateReply
+            {
+                Name = paths.Name, Gateway = "not asked", Guardian = "not asked", Detail = $"safed does not run: {e.Details.GetValueOrDefault("detail", "no process answers")}",
+            };
+            try
+            {
+                var volume = new FscryptVolume(vault.Configuration.Volume, paths.MountPoint);
+                reply.Facts.AddRange(await Task.Run(() => LocalApi.Facts(volume, paths).ToList()).WaitAsync(FactsLimit).ConfigureAwait(false));
+                reply.State = reply.Facts.All(f => f.Safe) ? vault.IsClaimed ? State.Closed : State.Unclaimed : State.Unknown;
+            }
+            catch (TimeoutException)
+            {
+                (reply.State, reply.Detail) = (State.Unknown, $"{reply.Detail}; the kernel waits for the storage and says nothing of the volume");
+            }
+
             return reply;
         }
     }
