@@ -127,7 +127,7 @@ public sealed class StateFiles : IDisposable
 
     private static byte[][] Forms(string file, byte[] right) => file != "known.json" ? [right] :
     [
-        right, Encoding.UTF8.GetBytes("""{"entries":1,"head":null,"seen_unix":1,"images":null}"""), Encoding.UTF8.GetBytes("""{"entries":1,"head":"00","seen_unix":9223372036854775807,"images":{"a":null}}"""),
+        right, Encoding.UTF8.GetBytes("""{"entries":1,"head":"00","seen_unix":1}"""), Encoding.UTF8.GetBytes("""{"entries":1,"head":null,"seen_unix":1,"images":null}"""), Encoding.UTF8.GetBytes("""{"entries":1,"head":"00","seen_unix":9223372036854775807,"images":{"a":null}}"""),
     ];
 
     private void Load(byte[] bytes, byte[] right) => Refused(() =>
