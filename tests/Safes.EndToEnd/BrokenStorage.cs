@@ -91,7 +91,7 @@ internal sealed class BrokenStorage : IDisposable
         stage.Fact(
             "storage silent: within lease and bound the key is taken from the kernel, and the state says faulted and why", keyGone && faulted,
             string.Create(CultureInfo.InvariantCulture, $"after {(BootClock.Now - begin).TotalSeconds:0.0} s"));
-        stage.Fact("safed answered all the while", slowest < TimeSpan.FromSeconds(10), string.Create(CultureInfo.InvariantCulture, $"within {slowest.TotalSeconds:0.0} s"));
+        stage.Fact("safed answered until then", slowest < TimeSpan.FromSeconds(10), string.Create(CultureInfo.InvariantCulture, $"within {slowest.TotalSeconds:0.0} s"));
         while (BootClock.Now - begin < Lease + Bound)
         {
             await Task.Delay(500);

@@ -18,6 +18,8 @@ public sealed class HardenedProcesses
         });
         await safe.Owner.OpenAsync();
         int guardian = Footprint.Processes("guard").Single(p => Footprint.CommandLine(p).StartsWith(safe.Program, StringComparison.Ordinal) && IsFor(p, safe));
+        // The control: this process has such a socket.
+        Assert.Contains($"dotnet-diagnostic-{Environment.ProcessId}-", await File.ReadAllTextAsync("/proc/self/net/unix"), StringComparison.Ordinal);
         foreach (int pid in (int[])[safe.Pid, guardian])
         {
             Assert.Matches(@"Max core file size +(1 +1|0 +0) ", await File.ReadAllTextAsync($"/proc/{pid}/limits"));

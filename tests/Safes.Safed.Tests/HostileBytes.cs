@@ -118,7 +118,8 @@ public sealed class HostileBytes
         Gen.OneOf(Gen.Select(Gen.Int[7, 255], Gen.Byte.Array[0, 9000], (first, rest) => (byte[])[(byte)first, .. rest]), Gen.Select(Gen.Int[2, 4], Gen.Byte.Array[0, 3], (first, rest) => (byte[])[(byte)first, .. rest]))
             .Sample(bytes => Record(path, bytes), iter: 300, threads: 1);
         Assert.Throws<SocketException>(() => Record(path, new byte[Large]));
-        Assert.Contains("armed", safe.GuardianLog, StringComparison.Ordinal);
+        Assert.Contains(" armed", safe.GuardianLog, StringComparison.Ordinal);
+        Assert.DoesNotContain("disarmed", safe.GuardianLog, StringComparison.Ordinal);
         await safe.KillAsync();
         await safe.RunAsync();
         safe.Owner.Drop();

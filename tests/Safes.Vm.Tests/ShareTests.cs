@@ -77,7 +77,7 @@ public sealed class ShareTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await OkAsync($"""
             set -e
             off=$(($(date +%s) - {DateTimeOffset.UtcNow.ToUnixTimeSeconds()})); [ $off -ge -1 ] && [ $off -lt 60 ]
-            cd m; make -q; sleep 1; echo 2 >in; make >/dev/null; grep -q 2 out; make -q; cd ..
+            cd m; make -q; echo 2 >in; touch -d '1 second' in; make >/dev/null; grep -q 2 out; make -q; cd ..
             mkdir -p repo; cd repo; : >Packages
             printf 'Date: {now}\nValid-Until: {soon}\nSHA256:\n %s 0 Packages\n' $(sha256sum Packages | cut -d' ' -f1) >Release
             echo "deb [trusted=yes] file:$PWD ./" >list; mkdir -p lists/partial
@@ -85,11 +85,14 @@ public sealed class ShareTests(SharedFleet shared) : IClassFixture<SharedFleet>,
             openssl req -x509 -newkey ed25519 -nodes -keyout k -out c -days 1 -subj /CN=x 2>/dev/null; openssl verify -CAfile c c >/dev/null
             """);
         // Units that were begun since it came back: the session of who looks, and what the days' calendar owed, one by one.
-        string begun = await OkAsync("sudo journalctl -q -b -o cat --since '1 minute ago' _PID=1 | grep -c '^Starting ' || true");
-        Assert.InRange(int.Parse(begun, CultureInfo.InvariantCulture), 0, 15);
+        Assert.InRange(await BegunAsync("--since '1 minute ago'"), 0, 15);
+        Assert.True(await BegunAsync("") > 15, "the control: its boot began more");
         Assert.Equal("", await OkAsync("systemctl --failed --plain --no-legend"));
         Assert.All(fleet.Hosts.Status(), s => Assert.Equal((HostState.Running, ""), (s.State, s.Note)));
     }
+
+    private async Task<int> BegunAsync(string since) => int.Parse(
+        await OkAsync($"sudo journalctl -q -b -o cat {since} _PID=1 | grep -c '^Starting ' || true"), CultureInfo.InvariantCulture);
 
     private async Task<string> OkAsync(string command)
     {

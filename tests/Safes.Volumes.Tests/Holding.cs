@@ -75,7 +75,7 @@ internal sealed class Holding(int pid, Func<Task> release) : IAsyncDisposable
         try
         {
             File.WriteAllText(pin, "");
-            await Tool.RunAsync("unshare", [$"--mount={pin}", "--propagation", "private", "true"]);
+            await MountPin.MakeAsync(pin, "private");
         }
         catch
         {

@@ -23,6 +23,8 @@ internal sealed class Invocation : IDisposable
         Passwords = new Passwords(given.GetValue(Common.PasswordDescriptor), Interruption);
     }
 
+    private bool told;
+
     public Interruption Interruption { get; } = new();
 
     public CancellationToken Stop => Interruption.Token;
@@ -58,8 +60,9 @@ internal sealed class Invocation : IDisposable
     public async Task<HeldSafe> OpenHeldAsync(SafeProfile profile)
     {
         var held = await HeldSafe.GetAsync(profile, Stop).ConfigureAwait(false);
-        if (held.EndsSoon && !Screen.Json)
+        if (held.EndsSoon && !Screen.Json && !told)
         {
+            told = true;
             await Console.Error.WriteAsync($"safe: note:  {TermWords.Ends(profile.Name, held.Left!.Value, DateTimeOffset.Now)}\n").ConfigureAwait(false);
         }
 

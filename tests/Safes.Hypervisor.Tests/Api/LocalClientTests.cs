@@ -11,7 +11,7 @@ public sealed class LocalClientTests
     public async Task A_safed_that_does_not_answer_or_is_not_there_is_named_as_such()
     {
         string root = Directory.CreateTempSubdirectory("safes-local").FullName;
-        var paths = new SafePaths("ledger", root, root);
+        var paths = new SafePaths(root, root, "ledger");
         Directory.CreateDirectory(Path.GetDirectoryName(paths.LocalSocket)!);
         Assert.Equal("", await DetailAsync(paths));
         using var silent = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

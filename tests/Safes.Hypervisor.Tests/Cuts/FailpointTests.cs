@@ -60,7 +60,7 @@ public sealed partial class FailpointTests
             {
                 string to = Path.Combine(place, configuration);
                 var built = await Tool.TryAsync(
-                    "dotnet", ["build", Path.Combine(Root, "src/hypervisor/Safes.Hypervisor"), "-c", configuration, "--artifacts-path", to, "-v", "quiet", "--nologo"],
+                    Path.Combine(Environment.GetEnvironmentVariable("DOTNET_ROOT") ?? "/usr/share/dotnet", "dotnet"), ["build", Path.Combine(Root, "src/hypervisor/Safes.Hypervisor"), "-c", configuration, "--artifacts-path", to, "-v", "quiet", "--nologo"],
                     limit: TimeSpan.FromMinutes(10), environment: new Dictionary<string, string>(ChildStart.DefaultEnvironment) { ["HOME"] = "/root" });
                 Assert.True(built.Exit == 0, built.Output);
                 byte[] program = File.ReadAllBytes(Directory.EnumerateFiles(to, "safed.dll", SearchOption.AllDirectories).First());

@@ -256,19 +256,8 @@ internal sealed class RealSafe : IAsyncDisposable
         }
     }
 
-    private Dictionary<string, string> Environment
-    {
-        get
-        {
-            var all = new Dictionary<string, string>(ChildStart.DefaultEnvironment) { ["SAFES_TOOLS"] = place, [Linux.Failpoint.Variable] = Failpoint, ["HOME"] = "/root" };
-            if (System.Environment.GetEnvironmentVariable("DOTNET_ROOT") is { } root)
-            {
-                all["DOTNET_ROOT"] = root;
-            }
-
-            return all;
-        }
-    }
+    private Dictionary<string, string> Environment =>
+        new(ChildStart.DefaultEnvironment) { ["SAFES_TOOLS"] = place, [Linux.Failpoint.Variable] = Failpoint, ["HOME"] = "/root" };
 
     private async Task<bool> AnswersAsync()
     {

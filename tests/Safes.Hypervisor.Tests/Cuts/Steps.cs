@@ -13,7 +13,7 @@ internal static class Steps
 
     public static IReadOnlyList<string> Init { get; } =
     [
-        "init: begun", "init: keys written", "init: configuration written", "init: volume made", "init: premises written", "init: network made", "init: gateway up",
+        "init: begun", "init: keys written", "init: configuration written", "init: volume made", "init: volume named", "init: premises written", "init: network made", "init: gateway up",
         "init: address written", "init: finished",
     ];
 

@@ -146,6 +146,7 @@ internal static class HostCommand
 
     private static async Task ConfirmAsync(Invocation run, Option<bool> yes, string question)
     {
+        run.Screen.Quiet();
         if (!run.Get(yes) && !await Terminal.Confirmation.AskAsync(run, question, "--yes").ConfigureAwait(false))
         {
             throw new FaultException(FaultCodes.NotConfirmed, ("what", "it was not confirmed"), ("hint", "--yes"));

@@ -11,7 +11,8 @@ internal static class HostWords
         (HostExists, f => new($"there is a host {Name(f)} already", Nothing, "safe host list")),
         (HostUnknown, f => new($"there is no host {Name(f)}", Nothing, "safe host list")),
         (HostName, f => new($"{Name(f)} cannot be a host's name", Nothing, "1 to 32 of a-z, 0-9 and -, beginning with a letter")),
-        (HostMemory, f => f.Bytes("least") is var least && f.Bytes("wanted") < least
+        (HostMemory, f => f.Bytes("wanted") % (1 << 20) != 0 ? new($"{f["wanted"]} bytes cannot be the size of a memory", Nothing, "whole MiB, such as 512M or 2G")
+            : f.Bytes("least") is var least && f.Bytes("wanted") < least
             ? new($"{Size(f, "wanted")} is too little memory for {Name(f)}", Nothing, $"--memory with {Size(f, "least")} at least")
             : new(
                 $"{(f.Has("wanted") ? Size(f, "wanted") : "that")} is more memory than {f.Safe} can give and still close in time"
@@ -26,7 +27,7 @@ internal static class HostWords
             : f["why"] == "size" ? new($"{Size(f, "wanted")} cannot be the size of a disk", Nothing, "whole MiB, 1T at most")
             : new(
                 "that is more disk than the volume has left" + (f["why"] == "room" ? $": {Size(f, "wanted")} more is needed, {Size(f, "available")} is free" : f.Tail("why", "detail", "most")),
-                Nothing, "--disk with less, or less of what fills it: safe status")),
+                Nothing, "--disk or --memory with less, or less of what fills the volume: safe status")),
         (ImageMissing, f => new($"there is no image {f.Or("image", "of that name")} here", Nothing, "the supplier makes one: safed image build")),
         (ImageMismatch, f => f.Has("image") && !f.Has("host") ? new(
             $"this server cannot use the image '{f["image"]}'{Difference(f)}".Replace("it was suspended", "it was made", StringComparison.Ordinal), Nothing,

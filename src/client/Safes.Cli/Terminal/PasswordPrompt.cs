@@ -20,10 +20,15 @@ internal sealed class PasswordPrompt(Interruption interruption)
         using var tty = Open();
         byte[] shown = Encoding.UTF8.GetBytes(question);
         var before = Termios.Get(tty);
-        void Restore()
+        void Restore(bool dropTyped = false)
         {
             try
             {
+                if (dropTyped)
+                {
+                    Termios.Hide(tty, before);    // what was half typed would be the shell's next line
+                }
+
                 Termios.Set(tty, before);
             }
             catch (Exception e) when (e is LinuxException or ObjectDisposedException)
@@ -53,7 +58,7 @@ internal sealed class PasswordPrompt(Interruption interruption)
                 Hide();
             }
         });
-        interruption.Restore = Restore;
+        interruption.Restore = () => Restore(dropTyped: true);
         try
         {
             interruption.Token.ThrowIfCancellationRequested();
@@ -65,12 +70,13 @@ internal sealed class PasswordPrompt(Interruption interruption)
         }
         catch (TimeoutException)
         {
+            Restore(dropTyped: true);
             Unistd.Write(tty, "\n"u8);
             throw new FaultException(FaultCodes.NoPassword, ("what", $"no password was typed within {Client.Reports.Ages.Words(limit!.Value)}"));
         }
         catch (OperationCanceledException)
         {
-            Restore();
+            Restore(dropTyped: true);
             Unistd.Write(tty, "\n"u8);
             throw;
         }

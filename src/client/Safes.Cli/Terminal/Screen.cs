@@ -93,7 +93,8 @@ internal sealed class Screen(TextWriter output, TextWriter error, bool terminal,
 
     public static string Seconds(long milliseconds) => string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000.0:0.0} s");
 
-    public void Dispose()
+    /// <summary>Nothing is waited for any more but the person.</summary>
+    public void Quiet()
     {
         lock (writing)
         {
@@ -101,6 +102,8 @@ internal sealed class Screen(TextWriter output, TextWriter error, bool terminal,
             patience = null;
         }
     }
+
+    public void Dispose() => Quiet();
 
     private void Line(string mark, Report report)
     {

@@ -88,7 +88,7 @@ internal static class InitCommand
 
             using var mine = RunLock.Take(paths, null);
             int exit = await Inside.RunAsync(paths, arguments, stop).ConfigureAwait(false);
-            if (exit != 0 && !Unfinished.Is(paths.State))
+            if (exit != 0 && Unfinished.Find(paths.State) is null)
             {
                 await Inside.RemoveAsync(paths).ConfigureAwait(false);
             }
@@ -106,7 +106,7 @@ internal static class InitCommand
             throw new FaultException(FaultCodes.SafeExists, ("name", all.Contains(wish.Paths.Name) ? wish.Paths.Name : first));
         }
 
-        if (Path.Exists(wish.Volume) && wish.Volume != Unfinished.VolumeOf(wish.Paths.State))
+        if (Path.Exists(wish.Volume) && Unfinished.Find(wish.Paths.State)?.Volume != wish.Volume)
         {
             throw new FaultException(FaultCodes.VolumeInUse, ("file", wish.Volume));
         }
@@ -142,21 +142,23 @@ internal static class InitCommand
         var images = await PrepareAsync(wish, tools, say).ConfigureAwait(false);
         Vault? vault = null;
         Directory.CreateDirectory(wish.Paths.StateRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        if (Unfinished.VolumeOf(wish.Paths.State) is { } left)
+        if (Unfinished.Find(wish.Paths.State) is { } left)
         {
             say.Line($"An earlier init of '{wish.Paths.Name}' was cut short; what it left is taken away.");
             await UndoAsync(wish.Paths, left).ConfigureAwait(false);
         }
 
-        Unfinished.Begin(wish.Paths.State, wish.Volume);
+        Unfinished.Begin(wish.Paths, wish.Volume);
         try
         {
             Failpoint.Reach("init: begun");
             vault = Vault.Create(wish.Paths.State, wish.Configuration, owner);
             Failpoint.Reach("init: configuration written");
-            var volume = new FscryptVolume(wish.Volume, wish.Paths.MountPoint);
+            var volume = new FscryptVolume(Unfinished.Partial(wish.Paths, wish.Volume), wish.Paths.MountPoint);
             var identity = await say.StepAsync("volume file", $"{wish.Size >> 20} MiB, {wish.Volume}", () => volume.CreateAsync(wish.Size)).ConfigureAwait(false);
             Failpoint.Reach("init: volume made");
+            Unfinished.Finish(wish.Paths, wish.Volume);
+            Failpoint.Reach("init: volume named");
             new Premises { VolumeId = identity.FileSystem, GatewayImage = wish.GatewayImage, Images = images, OpeningSeconds = wish.OpeningSeconds }.Write(wish.Paths);
             Failpoint.Reach("init: premises written");
             stop.ThrowIfCancellationRequested();
@@ -184,7 +186,11 @@ internal static class InitCommand
         }
         catch (Exception)
         {
-            await UndoAsync(wish.Paths, wish.Volume).ConfigureAwait(false);
+            if (Unfinished.Find(wish.Paths.State) is { } begun)
+            {
+                await UndoAsync(wish.Paths, begun).ConfigureAwait(false);
+            }
+
             throw;
         }
         finally
@@ -229,8 +235,8 @@ internal static class InitCommand
         return prepared;
     }
 
-    /// <summary>A failed init leaves nothing of what it made, the word that it is unfinished last.</summary>
-    private static async Task UndoAsync(SafePaths paths, string volume)
+    /// <summary>A failed init leaves nothing of what it made.</summary>
+    private static async Task UndoAsync(SafePaths paths, Unfinished left)
     {
         try
         {
@@ -241,20 +247,7 @@ internal static class InitCommand
             await Console.Error.WriteLineAsync($"safed: note:  {e.Message}").ConfigureAwait(false);
         }
 
-        File.Delete(volume);
-        foreach (string left in Directory.EnumerateFileSystemEntries(paths.State).Where(e => !e.EndsWith("/unfinished", StringComparison.Ordinal)).ToList())
-        {
-            if (Directory.Exists(left))
-            {
-                Directory.Delete(left, recursive: true);
-            }
-            else
-            {
-                File.Delete(left);
-            }
-        }
-
-        Directory.Delete(paths.State, recursive: true);
+        left.Undo(paths);
     }
 
     /// <summary>Where a link leads now: what it leads to later is not what members were shown.</summary>

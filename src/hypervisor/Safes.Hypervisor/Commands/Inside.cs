@@ -85,31 +85,13 @@ public static class Inside
         if (!Exists(paths))
         {
             await File.WriteAllBytesAsync(paths.MountPin, []).ConfigureAwait(false);
-            await PinAsync(paths.MountPin).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>
-    /// The kernel lets a namespace be pinned only in an older one, told by numbers that each processor draws from a store of its own (Linux 6.18):
-    /// where this process is in a namespace of its own already, a younger one may have the lower number, on one processor or the other.
-    /// </summary>
-    private static async Task PinAsync(string pin)
-    {
-        string[] unshare = ["unshare", $"--mount={pin}", "--propagation", "slave", "true"];
-        for (int processor = 0; ; processor++)
-        {
             try
             {
-                await Tool.RunAsync("taskset", ["--cpu-list", $"{processor}", .. unshare]).ConfigureAwait(false);
-                return;
+                await MountPin.MakeAsync(paths.MountPin, "slave").ConfigureAwait(false);
             }
-            catch (ToolException e) when (processor + 1 >= Environment.ProcessorCount)
+            catch (ToolException e)
             {
                 throw new FaultException(FaultCodes.NoNamespaces, ("detail", e.Message));
-            }
-            catch (ToolException)
-            {
-                // On another one, then.
             }
         }
     }

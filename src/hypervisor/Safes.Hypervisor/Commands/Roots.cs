@@ -54,6 +54,6 @@ internal sealed class Roots
     }
 
     public static IReadOnlyList<string> Safes(string stateRoot) => Directory.Exists(stateRoot)
-        ? [.. Directory.EnumerateDirectories(stateRoot).Where(d => File.Exists(Path.Combine(d, "config.json")) && !Unfinished.Is(d)).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)]
+        ? [.. Directory.EnumerateDirectories(stateRoot).Where(d => File.Exists(Path.Combine(d, "config.json")) && Unfinished.Find(d) is null).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)]
         : [];
 }

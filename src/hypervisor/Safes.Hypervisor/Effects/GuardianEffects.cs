@@ -50,6 +50,11 @@ public sealed partial class SafeEffects
     {
         if (guardian is { IsAlive: true, IsStrange: false } g)
         {
+            if (kept.Read() is { } before && until < before)
+            {
+                kept.Write(until);    // at once: whoever begins anew must not wait longer than this
+            }
+
             await g.ExtendAsync(until).ConfigureAwait(false);
             kept.Write(until);    // last: where that fails, an earlier one is kept
         }

@@ -11,13 +11,13 @@ internal static class GuestScripts
     /// <summary>The line that the kernel logs when a new generation id made it reseed. Before it, a clone's random numbers are another clone's.</summary>
     private const string Reseeded = "dmesg | grep -q 'crng reseeded due to virtual machine fork'";
 
-    /// <summary>Tells a host who it is; prints its public host key.</summary>
+    /// <summary>Tells a host who it is; prints its public host key. What a cut in the first seconds left empty is made anew.</summary>
     /// <param name="clone">It goes on from a bundle's memory, so it has to reseed before it makes a key.</param>
     public static string Identity(HostDefinition host, string mac, string address, string gateway, string zone, string userAuthority, string accounts,
         bool clone) => $"""
         set -e
         name={host.Name} id={host.MachineId:n}
-        if [ "$(cat /etc/machine-id)" != $id ] || [ "$(cat /etc/hostname 2>/dev/null)" != $name ]; then
+        if [ "$(cat /etc/machine-id)" != $id ] || [ "$(cat /etc/hostname 2>/dev/null)" != $name ] || [ ! -s /etc/systemd/network/50-safe.network ]; then
             echo $name >/etc/hostname; hostname $name; echo $id >/etc/machine-id
             printf '127.0.0.1 localhost\n127.0.1.1 %s.{zone} %s\n::1 localhost\n' $name $name >/etc/hosts
             printf '[Match]\nName=eth0\n[Link]\nMACAddress={mac}\n[Network]\nAddress={address}/24\nGateway={gateway}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' >/etc/systemd/network/50-safe.network
@@ -31,7 +31,8 @@ internal static class GuestScripts
         mountpoint -q /safe || mount -t virtiofs -o nodev,nosuid safe /safe
         echo '{userAuthority}' >/etc/ssh/user_ca.pub
         {(clone ? $"n=0; until {Reseeded}; do n=$((n+1)); [ $n -lt 500 ]; sleep .02; done" : "")}
-        [ -s /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -C '' -f /etc/ssh/ssh_host_ed25519_key
+        cd /etc/ssh
+        [ -s ssh_host_ed25519_key ] && [ -s ssh_host_ed25519_key.pub ] || (rm -f ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -C '' -f ssh_host_ed25519_key)
         wait $accounts || (cat /run/accounts.log >&2; exit 1)
         wait
         cat /etc/ssh/ssh_host_ed25519_key.pub

@@ -263,7 +263,7 @@ public sealed partial class HostFleet : IAsyncDisposable
         }
     }
 
-    /// <summary>Powers a host off. One that is suspended gives its memory image up.</summary>
+    /// <summary>Powers a host off.</summary>
     /// <exception cref="FaultException">HostUnknown, HostStopped.</exception>
     public async Task StopAsync(string name, IProgress<HostStep>? progress = null)
     {
