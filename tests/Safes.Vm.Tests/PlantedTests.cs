@@ -90,6 +90,8 @@ public sealed class PlantedTests : IAsyncLifetime
     [InlineData("host.json that names another image")]
     [InlineData("host.json that names another host's number")]
     [InlineData("host.json that names no time")]
+    [InlineData("host.json that names more memory than there is")]
+    [InlineData("host.json that wishes for more than there is")]
     [InlineData("host.json that is a device")]
     [InlineData("host.json that is a directory")]
     [InlineData("host.json that is a pipe")]
@@ -112,6 +114,15 @@ public sealed class PlantedTests : IAsyncLifetime
             case "host.json that names no time":
                 File.WriteAllText(volume.At("hosts/desk/host.json"), definition.Replace("\"booted_unix\": 1", $"\"booted_unix\": {long.MinValue}", StringComparison.Ordinal));
                 break;
+            case "host.json that names more memory than there is":
+                File.WriteAllText(volume.At("hosts/desk/host.json"), definition.Replace("1048576", $"{long.MaxValue}", StringComparison.Ordinal));
+                break;
+            case "host.json that wishes for more than there is":
+                File.WriteAllText(volume.At("hosts/desk/host.json"), definition.Replace(
+                    "\"running\"", $$"""
+                    "next": {"cpus": 1, "memory_bytes": 1048576, "disk_bytes": {{long.MaxValue}}}, "running"
+                    """, StringComparison.Ordinal));
+                break;
             case var file when file.StartsWith("host.json", StringComparison.Ordinal):
                 File.Delete(volume.At("hosts/desk/host.json"));
                 await PutAsync(volume.At("hosts/desk/host.json"), file.Split(' ')[^1], elsewhere);
@@ -124,9 +135,55 @@ public sealed class PlantedTests : IAsyncLifetime
 
         string before = Listing();
         await using var fleet = await FleetAsync();
-        Assert.Equal("other", Assert.Single(fleet.Status()).Name);
+        Assert.Equal("other", Assert.Single(fleet.Status(), s => s.State != HostState.Failed).Name);
+        Assert.Equal(planted.StartsWith("host.json", StringComparison.Ordinal), fleet.Status().Any(s => s is { Name: "desk", State: HostState.Failed }));
         Assert.Equal(before, Listing());
         Assert.Empty(Directory.GetFileSystemEntries(elsewhere));
+    }
+
+    [Theory]
+    [InlineData("no JSON", true)]
+    [InlineData("\"number\": 12", true)]
+    [InlineData("\"number\": 12", false)]
+    [InlineData("another UUID", true)]
+    public async Task What_runs_behind_a_spoilt_definition_is_ended_shown_and_keeps_its_number(string spoilt, bool recorded)
+    {
+        string home = volume.At("hosts/desk"), run = Path.Combine(volume.Place, "hosts/desk"), definition = Path.Combine(home, "host.json");
+        using var rogue = Child.Start(new ChildStart("/bin/sh", ["-c", "kill -STOP $$", recorded ? "-changed" : "-uuid"]) { WorkingDirectory = home });
+        try
+        {
+            Directory.CreateDirectory(run);
+            string uuid = JsonDocument.Parse(File.ReadAllText(definition)).RootElement.GetProperty("uuid").GetString()!, start = File.ReadAllText($"/proc/{rogue.Pid}/stat").Split(") ")[1].Split(' ')[19];
+            if (recorded)
+            {
+                File.WriteAllText(Path.Combine(run, "process.json"), $$"""{"qemu":{{rogue.Pid}},"qemu_start":{{start}},"virtiofsd":0,"virtiofsd_start":0,"uuid":"{{uuid}}"}""");
+            }
+
+            File.WriteAllText(definition, spoilt switch
+            {
+                "no JSON" => "{",
+                "another UUID" => File.ReadAllText(definition).Replace(uuid, $"{Guid.NewGuid()}", StringComparison.Ordinal),
+                _ => File.ReadAllText(definition).Replace("\"number\": 10", spoilt, StringComparison.Ordinal),
+            });
+            await using var fleet = await FleetAsync();
+            await rogue.Exited.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+            Assert.Equal(["desk", "other"], fleet.Status().Select(s => s.Name));
+            Assert.Equal(12, fleet.FreeNumber());
+            if (spoilt != "another UUID")
+            {
+                Assert.Equal((HostState.Failed, ports.Address(10)), (fleet.Status()[0].State, fleet.Status()[0].Address));
+                Assert.Equal(FaultCodes.HostFailed, (await Assert.ThrowsAsync<FaultException>(() => fleet.StartAsync("desk", cold: false, 1))).Code);
+                Assert.Equal(FaultCodes.HostExists, (await Assert.ThrowsAsync<FaultException>(() => fleet.AddAsync(new("desk")))).Code);
+            }
+
+            await fleet.RemoveAsync("desk");
+            Assert.Equal((false, false, 10), (Directory.Exists(home), Directory.Exists(run), fleet.FreeNumber()));
+            Assert.Equal("other", Assert.Single(fleet.Status()).Name);
+        }
+        finally
+        {
+            rogue.Kill();
+        }
     }
 
     [Theory]

@@ -1,3 +1,5 @@
+using System.Net;
+using Microsoft.Win32.SafeHandles;
 using Safes.Contracts;
 using Safes.Hypervisor.Hosts;
 using Safes.Linux;
@@ -175,6 +177,39 @@ public sealed class SizeTests : IAsyncLifetime
         Assert.False(File.Exists(saved.StateRecord) || File.Exists(saved.State));
     }
 
+    [Fact]
+    public async Task A_host_that_is_busy_for_long_keeps_no_other_from_other_sizes()
+    {
+        var slow = new SlowPorts(ports);
+        await using var fleet = await FleetAsync(tools, o => o with { Ports = slow, BusyLimit = TimeSpan.FromSeconds(1) });
+        var starting = fleet.StartAsync("desk", cold: false, 1);
+        await slow.Asked.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        var busy = fleet.ResizeAsync(new("desk", DiskBytes: 20 * MiB));
+        var fault = await Assert.ThrowsAsync<FaultException>(() => busy.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        Assert.Equal(FaultCodes.HostFailed, fault.Code);
+        Assert.Contains("an earlier operation on desk", fault.Details["why"], StringComparison.Ordinal);
+        Assert.NotNull((await fleet.ResizeAsync(new("other", DiskBytes: 20 * MiB))).Next);
+        slow.Answer.SetException(new IOException("no port"));
+        await Assert.ThrowsAsync<FaultException>(() => starting);
+    }
+
+    [Fact]
+    public async Task What_waits_for_a_host_that_is_being_removed_finds_none_and_writes_nothing()
+    {
+        var slow = new SlowPorts(ports);
+        await using var fleet = await FleetAsync(tools, o => o with { Ports = slow });
+        var starting = fleet.StartAsync("desk", cold: false, 1);
+        await slow.Asked.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        var removing = fleet.RemoveAsync("desk");
+        var waiting = fleet.ResizeAsync(new("desk", DiskBytes: 20 * MiB));
+        slow.Answer.SetException(new IOException("no port"));
+        Assert.Equal(FaultCodes.HostUnknown, (await Assert.ThrowsAsync<FaultException>(() => waiting)).Code);
+        await Assert.ThrowsAsync<FaultException>(() => starting);
+        await removing;
+        Assert.False(Directory.Exists(Home));
+        Assert.Equal("other", Assert.Single(fleet.Status()).Name);
+    }
+
     private async Task<HostFleet> FleetAsync(Tools with, Func<HostFleetOptions, HostFleetOptions>? change = null)
     {
         var fleet = new HostFleet((change ?? (o => o))(new HostFleetOptions
@@ -190,6 +225,32 @@ public sealed class SizeTests : IAsyncLifetime
         }));
         await fleet.LoadAsync();
         return fleet;
+    }
+
+    /// <summary>Makes a host's port when the test lets it; until then the host is busy.</summary>
+    private sealed class SlowPorts(IHostPorts real) : IHostPorts
+    {
+        public TaskCompletionSource Asked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource<SafeFileHandle> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public IPAddress Gateway => real.Gateway;
+
+        public string Mac(int number) => real.Mac(number);
+
+        public IPAddress Address(int number) => real.Address(number);
+
+        public Task<SafeFileHandle> OpenAsync(int number)
+        {
+            Asked.TrySetResult();
+            return Answer.Task;
+        }
+
+        public Task LetThroughAsync(int number, CancellationToken closing) => real.LetThroughAsync(number, closing);
+
+        public Task CutAsync(params IReadOnlyCollection<int> numbers) => real.CutAsync(numbers);
+
+        public Task ForgetAsync(int number) => real.ForgetAsync(number);
     }
 
     private sealed class Told(List<HostStep> steps) : IProgress<HostStep>

@@ -95,8 +95,9 @@ public sealed class VirtualMachine : IAsyncDisposable
     {
         if (MachineProcesses.Adopt(start.Places, start.Hardware.Uuid) is not { } processes)
         {
-            // What was started and not recorded had not been let run, or is nobody's any more: its saved state, if any, stays.
-            await Background.Run(() => StrayProcesses.End(start.Places, start.Limits.Quit)).ConfigureAwait(false);
+            // What was started and not recorded had not been let run, or is nobody's any more: its saved state, if any, stays. And one that is
+            // recorded with another UUID than its host's has changed what says which it is.
+            await KillRecordedAsync(start.Places, start.Limits.Quit).ConfigureAwait(false);
             return null;
         }
 

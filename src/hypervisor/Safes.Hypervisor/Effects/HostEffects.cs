@@ -45,7 +45,9 @@ public sealed partial class SafeEffects
 
     private async Task EnterAsync(CancellationToken stop)
     {
-        Workspace = await LoadingAsync().WaitAsync(stop).ConfigureAwait(false);    // given up, closing goes on waiting for it
+        var mine = LoadingAsync();
+        await mine.WaitAsync(stop).ConfigureAwait(false);    // given up, closing goes on waiting for it
+        Enter(mine);
         await ApplyRosterAsync().ConfigureAwait(false);
     }
 
@@ -59,6 +61,15 @@ public sealed partial class SafeEffects
                 Volume.CheckPolicy(key ?? throw new FaultException(FaultCodes.PolicyWrong));
                 return await LoadWorkspaceAsync().ConfigureAwait(false);
             });
+        }
+    }
+
+    /// <exception cref="FaultException">Closing: it was let go of in the moment it was loaded.</exception>
+    private void Enter(Task<Workspace> loaded)
+    {
+        lock (gate)
+        {
+            Workspace = loading == loaded ? loaded.Result : throw new FaultException(FaultCodes.Closing);
         }
     }
 
@@ -116,7 +127,9 @@ public sealed partial class SafeEffects
 
         try
         {
-            Workspace = await LoadingAsync().WaitAsync(limit, stop).ConfigureAwait(false);
+            var mine = LoadingAsync();
+            await mine.WaitAsync(limit, stop).ConfigureAwait(false);
+            Enter(mine);
         }
         catch (Exception e)
         {

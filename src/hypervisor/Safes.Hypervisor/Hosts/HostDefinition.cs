@@ -12,6 +12,10 @@ internal sealed record HostDefinition
 {
     public const string FileName = "host.json";
 
+    private const uint FirstUser = 64200;
+
+    private const int FirstNumber = 10, LastNumber = 254;
+
     public required string Name { get; init; }
 
     /// <summary>The last byte of its inside address; its MAC and user follow from it. For life.</summary>
@@ -54,7 +58,10 @@ internal sealed record HostDefinition
     public HostSizes Sizes => new(Cpus, MemoryBytes, DiskBytes);
 
     [JsonIgnore]
-    public uint User => 64200u + (uint)Number;
+    public uint User => FirstUser + (uint)Number;
+
+    /// <summary>Whose user it is; null: no host's.</summary>
+    public static int? NumberOf(uint user) => user is >= FirstUser + FirstNumber and <= FirstUser + LastNumber ? (int)(user - FirstUser) : null;
 
     public static string AccountsMark(IReadOnlyList<MemberAccount> accounts) => Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ', accounts.OrderBy(a => a.User).Select(a => $"{a.User}:{a.Name}")))))[..16];
@@ -70,9 +77,10 @@ internal sealed record HostDefinition
             return hosts.ReadFile($"{name}/{FileName}", 16384) is { } text && JsonSerializer.Deserialize(text, HostsJson.Default.HostDefinition) is { } d &&
                 d.Name == name && HostName.IsValid(name) && d is
                 {
-                    Number: >= 10 and <= 254, Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0, BootedUnix: >= 0 and < StateRecord.LastUnix,
+                    Number: >= FirstNumber and <= LastNumber, Cpus: > 0, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest, BootedUnix: >= 0 and < StateRecord.LastUnix,
                     SuspendedUnix: >= 0 and < StateRecord.LastUnix,
-                } && d.Image is not ("" or "." or "..") && !d.Image.Contains('/', StringComparison.Ordinal) && d.Next is null or { Cpus: > 0, MemoryBytes: > 0, DiskBytes: > 0 } &&
+                } && d.Image is not ("" or "." or "..") && !d.Image.Contains('/', StringComparison.Ordinal) &&
+                d.Next is null or { Cpus: > 0, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest } &&
                 hosts.Stat(name)?.User == d.User ? d : null;
         }
         catch (Exception e) when (e is JsonException or IOException)

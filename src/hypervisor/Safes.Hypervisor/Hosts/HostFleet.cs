@@ -39,7 +39,7 @@ public sealed partial class HostFleet : IAsyncDisposable
     private VolumeDirectory Directory => Options.Volume.Below("hosts");
 
     /// <summary>All hosts, by name.</summary>
-    public IReadOnlyList<HostStatus> Status() => [.. hosts.Values.Select(h => h.Status()).OrderBy(s => s.Name, StringComparer.Ordinal)];
+    public IReadOnlyList<HostStatus> Status() => [.. hosts.Values.Select(h => h.Status()).Concat(spoilt.Values).OrderBy(s => s.Name, StringComparer.Ordinal)];
 
     /// <summary>Reads the definitions, and takes over what runs already (after a restart of safed). First of all calls; touches no port.</summary>
     public async Task LoadAsync()
@@ -51,12 +51,9 @@ public sealed partial class HostFleet : IAsyncDisposable
             {
                 hosts[entry.Name] = Make(definition);
             }
-            else if (HostName.IsValid(entry.Name) && IsHalfMade(entry.Name))
+            else if (HostName.IsValid(entry.Name))
             {
-                // Making it was cut short: it never ran, but what was to run it may be there.
-                await VirtualMachine.KillRecordedAsync(
-                    new HostPlaces(Directory.PathOf(entry.Name), Path.Combine(Options.RunDirectory, entry.Name), "", ""), Options.Limits.Quit).ConfigureAwait(false);
-                Directory.RemoveTree(entry.Name);
+                await EndSpoiltAsync(entry.Name).ConfigureAwait(false);
             }
         }
 
@@ -71,18 +68,6 @@ public sealed partial class HostFleet : IAsyncDisposable
                 host.Fail(HostFaults.From(e, host.Definition.Name));    // whatever lies in its place, the others open
             }
         }).ConfigureAwait(false);
-    }
-
-    private bool IsHalfMade(string name)
-    {
-        try
-        {
-            return !Directory.Exists($"{name}/{HostDefinition.FileName}");
-        }
-        catch (IOException)
-        {
-            return false;    // what cannot be looked into is not taken away either
-        }
     }
 
     /// <summary>
@@ -174,7 +159,7 @@ public sealed partial class HostFleet : IAsyncDisposable
         Bundle prepared;
         using (await OneAtATimeAsync().ConfigureAwait(false))
         {
-            if (hosts.ContainsKey(request.Name))
+            if (hosts.ContainsKey(request.Name) || Directory.Exists(request.Name))
             {
                 throw new FaultException(FaultCodes.HostExists, ("host", request.Name));
             }
@@ -218,7 +203,6 @@ public sealed partial class HostFleet : IAsyncDisposable
         }
         catch (Exception e)
         {
-            await host.KillAsync().ConfigureAwait(false);
             await ForgetAsync(host).ConfigureAwait(false);
             throw e is OperationCanceledException ? Closing() : HostFaults.From(e, request.Name);
         }
@@ -250,8 +234,9 @@ public sealed partial class HostFleet : IAsyncDisposable
         {
             throw Closing();    // what runs of it is suspended with the others
         }
-        catch (Exception e) when (e is not FaultException { Code: var code } || code != FaultCodes.HostRunning)    // started by another request: it stays
+        catch (Exception e) when (e is not FaultException { Code: var code } || (code != FaultCodes.HostRunning && code != FaultCodes.HostUnknown))
         {
+            // Not one that another request has started, or removed: nothing of that is ours to end.
             var fault = HostFaults.From(e, name);
             if (fault.Code != FaultCodes.ImageMismatch && fault.Code != FaultCodes.ImageDamaged)
             {
@@ -283,11 +268,10 @@ public sealed partial class HostFleet : IAsyncDisposable
     /// <exception cref="FaultException">HostUnknown.</exception>
     public async Task RemoveAsync(string name, IProgress<HostStep>? progress = null)
     {
-        var host = Find(name);
+        var host = spoilt.ContainsKey(name) ? null : Find(name);
         using (new Steps(name, progress).Begin("remove"))
         {
-            await host.KillAsync().ConfigureAwait(false);
-            await ForgetAsync(host).ConfigureAwait(false);
+            await (host is null ? RemoveSpoiltAsync(name) : ForgetAsync(host)).ConfigureAwait(false);
         }
     }
 
@@ -354,11 +338,13 @@ public sealed partial class HostFleet : IAsyncDisposable
     private VirtualHost Make(HostDefinition definition) => new(Options, definition, h => Changed?.Invoke(h.Status()), closing.Token);
 
     private VirtualHost Find(string name) =>
-        hosts.TryGetValue(name, out var host) ? host : throw new FaultException(FaultCodes.HostUnknown, ("host", name));
+        hosts.TryGetValue(name, out var host) ? host
+        : throw (spoilt.TryGetValue(name, out var status) ? HostFaults.Failed(name, status.Note) : new FaultException(FaultCodes.HostUnknown, ("host", name)));
 
-    private int FreeNumber()
+    /// <summary>A number is a user, a MAC and an address: none that anything below hosts/ belongs to, whatever its host.json says.</summary>
+    internal int FreeNumber()
     {
-        var taken = hosts.Values.Select(h => h.Definition.Number).ToHashSet();
+        var taken = Directory.List().Select(e => NumberOf(e.Name)).OfType<int>().Concat(hosts.Values.Select(h => h.Definition.Number)).ToHashSet();
         return Enumerable.Range(10, 245).FirstOrDefault(n => !taken.Contains(n)) is var n and > 0
             ? n
             : throw new FaultException(FaultCodes.HostFailed, ("why", "245 hosts are the most a safe has addresses for"));
@@ -366,15 +352,21 @@ public sealed partial class HostFleet : IAsyncDisposable
 
     private async Task ForgetAsync(VirtualHost host)
     {
-        hosts.TryRemove(host.Definition.Name, out _);
-        await host.DisposeAsync().ConfigureAwait(false);
-        await Background.Run(() => Directory.RemoveTree(host.Definition.Name)).ConfigureAwait(false);
-        if (System.IO.Directory.Exists(host.Places.Run))
+        var (name, number) = (host.Definition.Name, host.Definition.Number);
+        await host.RemoveAsync(() => TakeAwayAsync(name, number)).ConfigureAwait(false);
+        hosts.TryRemove(KeyValuePair.Create(name, host));    // last: until then its name and number are taken
+    }
+
+    private async Task TakeAwayAsync(string name, int number)
+    {
+        await Background.Run(() => Directory.RemoveTree(name)).ConfigureAwait(false);
+        string run = Path.Combine(Options.RunDirectory, name);
+        if (System.IO.Directory.Exists(run))
         {
-            System.IO.Directory.Delete(host.Places.Run, recursive: true);
+            System.IO.Directory.Delete(run, recursive: true);
         }
 
-        await Options.Ports.ForgetAsync(host.Definition.Number).ConfigureAwait(false);
+        await Options.Ports.ForgetAsync(number).ConfigureAwait(false);
     }
 
     private async Task<IDisposable> OneAtATimeAsync()

@@ -40,5 +40,8 @@ public sealed record HostFleetOptions
     /// <summary>Bytes a second that the volume takes of dirty guest memory; null: measured when it is first asked for.</summary>
     public double? WriteBackRate { get; init; }
 
+    /// <summary>How long other sizes wait for what else is under way with their host; nothing is added or resized meanwhile.</summary>
+    public TimeSpan BusyLimit { get; init; } = TimeSpan.FromSeconds(30);
+
     public Limits Limits { get; init; } = new();
 }

@@ -10,7 +10,10 @@ namespace Safes.Hypervisor.Hosts;
 /// <summary>Whether a new host fits: the machine's memory, the volume's room, and what can be written back before the safe must be closed.</summary>
 internal sealed class HostRoom(HostFleetOptions options)
 {
-    private const long Sample = 48L << 20, Slack = 64L << 20, Smallest = 128L << 20, Largest = 1L << 40;
+    /// <summary>No memory and no disk is larger; what is read of any of them is held to it, so that no sum of theirs overflows.</summary>
+    public const long Largest = 1L << 40;
+
+    private const long Sample = 48L << 20, Slack = 64L << 20, Smallest = 128L << 20;
 
     /// <summary>The part of the bound in which all dirty memory has to be on the disk; the rest is for everything else that closing does.</summary>
     private const double Share = 0.5;

@@ -7,8 +7,10 @@ namespace Safes.Hypervisor.Hosts;
 internal sealed partial class VirtualHost
 {
     /// <summary>Remembers what it is to have from its next boot on; one record, so after a cut it is the old wish or the new one.</summary>
-    public Task ResizeAsync(HostSizes wanted) => AloneAsync(() => Background.Run(() =>
+    /// <exception cref="HungException">What else is under way with it takes too long.</exception>
+    public Task ResizeAsync(HostSizes wanted) => AloneAsync(options.BusyLimit, _ => Background.Run(() =>
     {
+        ThrowIfRemoved();
         closing.ThrowIfCancellationRequested();
         Define(Definition with { Next = wanted == Definition.Sizes ? null : wanted });
         changed(this);

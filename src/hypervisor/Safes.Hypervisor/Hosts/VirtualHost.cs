@@ -260,7 +260,7 @@ internal sealed partial class VirtualHost(
         }
 
         await VirtualMachine.KillRecordedAsync(Places, options.Limits.Quit).ConfigureAwait(false);
-        await AloneAsync(options.Limits.Quit, _ => DetachAsync()).ConfigureAwait(false);
+        await AloneAsync(options.Limits.Quit, _ => EndAsync()).ConfigureAwait(false);
         Become(HostState.Stopped, "ended");
     }
 
@@ -338,7 +338,11 @@ internal sealed partial class VirtualHost(
         await Task.WhenAny(Task.WhenAll(housekeeping, writingBack), Task.Delay(options.Limits.Command)).ConfigureAwait(false);
     }
 
-    private Task AloneAsync(Func<Task> work) => AloneAsync(Timeout.InfiniteTimeSpan, _ => work());
+    private Task AloneAsync(Func<Task> work) => AloneAsync(Timeout.InfiniteTimeSpan, _ =>
+    {
+        ThrowIfRemoved();
+        return work();
+    });
 
     private async Task AloneAsync(TimeSpan limit, Func<TimeSpan, Task> work)
     {
