@@ -136,6 +136,104 @@ public class LockingTests
         Assert.Equal("before"u8.ToArray(), test.Volume.ReadMarker());
     }
 
+    [Theory]
+    [InlineData("mv disk/place/volume disk/place/other")]
+    [InlineData("umount --lazy disk")]
+    [InlineData("mv disk/place disk/other && ln -s place disk/place")]    // whoever asks for the file gets an error, as from storage that has shut down
+    public async Task A_volume_whose_file_is_out_of_sight_is_not_closed_before_its_key_has_gone(string happens)
+    {
+        await using var test = await TestVolume.MadeAsync();
+        string disk = Path.Combine(test.Place, "disk"), place = Path.Combine(disk, "place");
+        Directory.CreateDirectory(disk);
+        await Tool.RunAsync("mount", ["-t", "tmpfs", "none", disk]);
+        try
+        {
+            Directory.CreateDirectory(place);
+            var volume = new FscryptVolume(Path.Combine(place, "volume"), test.Volume.MountPoint);
+            await volume.AttachAsync(await volume.CreateAsync(TestVolume.Size));
+            var key = volume.Unlock(test.Secret);
+            volume.InitialiseLayout(key);
+            string loop = Assert.Single(volume.Observe(key).Loops);
+            await using (await Holding.ProcessAsync("sh", ["-c", $"cd {volume.Root.Path}/share && echo held && exec sleep 1000"]))
+            {
+                await Tool.RunAsync("sh", ["-c", $"cd {test.Place} && {happens}"]);
+                var stranger = new FscryptVolume(volume.File, volume.MountPoint);
+                Assert.Equal(KeyStatus.Present, stranger.Observe().Key);
+                var busy = Assert.IsType<LockOutcome.Busy>(await stranger.LockAsync());
+                Assert.False(busy.KeyAbsent);
+                Assert.Contains(busy.Holders, h => h.Kind == HoldKind.WorkingDirectory);
+                Assert.Contains(stranger.FindHolders(), h => h.Kind == HoldKind.WorkingDirectory);
+                Assert.Equal([loop], stranger.Observe().Loops);
+            }
+
+            Assert.IsType<LockOutcome.Absent>(await volume.LockAsync());
+            Assert.True(volume.Observe(key).IsClosed);
+            Assert.DoesNotContain(Loop.InUse(), n => Loop.PathOf(n) == loop);
+        }
+        finally
+        {
+            await Tool.TryAsync("umount", ["--lazy", disk]);
+        }
+    }
+
+    [Fact]
+    public async Task A_known_key_goes_though_the_storage_no_longer_says_which_one_it_is()
+    {
+        await using var test = await TestVolume.OpenAsync();
+        await test.LockAsync();
+        await test.ReopenAsync();    // what was just written stays in memory for its journal's sake
+        await using (await Holding.OfAsync(HoldKind.OtherNamespace, test))
+        {
+            await Tool.RunAsync("sh", ["-c", $"sync --file-system {test.Volume.MountPoint} && truncate --size 0 {test.Volume.File} && echo 3 >/proc/sys/vm/drop_caches"]);
+            Assert.ThrowsAny<IOException>(() => test.Volume.FindPolicy());    // the control
+
+            var stranger = new FscryptVolume(test.Volume.File, test.Volume.MountPoint);
+            Assert.ThrowsAny<IOException>(() => stranger.Observe());
+            Assert.False(Assert.IsType<LockOutcome.Busy>(await stranger.LockAsync()).KeyAbsent);
+            Assert.Equal(KeyStatus.Present, stranger.Observe(test.Key).Key);
+            Assert.True(Assert.IsType<LockOutcome.Busy>(await stranger.LockAsync(key: test.Key)).KeyAbsent);
+            Assert.Equal(KeyStatus.Absent, stranger.Observe(test.Key).Key);
+        }
+
+        Assert.IsType<LockOutcome.Absent>(await test.Volume.LockAsync());
+    }
+
+    [Fact]
+    public async Task Loop_devices_that_cannot_say_what_is_behind_them_hide_nobody_and_keep_nothing_open()
+    {
+        await using var test = await TestVolume.OpenAsync();
+        string others = Path.Combine(test.Place, "others");
+        await Tool.RunAsync("truncate", ["--size", "1M", others]);
+        string dead = (await Tool.RunAsync("losetup", ["--find", "--show", others])).Trim(), ours = Assert.Single(test.Volume.Observe().Loops);
+        await Tool.RunAsync("mount", ["--bind", "/dev/null", dead]);    // for this process alone; the kernel's answer is an error, as when the storage has gone
+        try
+        {
+            Assert.ThrowsAny<IOException>(() => Loop.Find(int.Parse(dead["/dev/loop".Length..])));    // the control
+            await using (await Holding.OfAsync(HoldKind.WorkingDirectory, test))
+            {
+                Assert.Contains(Assert.IsType<LockOutcome.Busy>(await test.Volume.LockAsync()).Holders, h => h.Kind == HoldKind.WorkingDirectory);
+            }
+
+            File.Delete(test.Volume.File);
+            await Tool.RunAsync("mount", ["--bind", "/dev/null", ours]);
+            try
+            {
+                Assert.Equal([ours], test.Volume.Observe(test.Key).Loops);
+                await test.LockAsync();
+                Assert.DoesNotContain(Loop.InUse(), n => Loop.PathOf(n) == ours);
+            }
+            finally
+            {
+                await Tool.RunAsync("umount", [ours]);
+            }
+        }
+        finally
+        {
+            await Tool.RunAsync("umount", [dead]);
+            await Tool.RunAsync("losetup", ["--detach", dead]);
+        }
+    }
+
     [Fact]
     public async Task A_storage_that_does_not_answer_is_an_outcome_and_locking_completes_when_it_is_back()
     {

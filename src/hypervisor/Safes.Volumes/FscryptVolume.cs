@@ -140,7 +140,7 @@ public sealed class FscryptVolume(string file, string mountPoint)
     public VolumeFacts Observe(KeyIdentifier? key = null) => Observation.Run(File, MountPoint, Known(key));
 
     /// <summary>All that keeps the volume busy, this process included.</summary>
-    public IReadOnlyList<Holder> FindHolders() => HolderScan.Run(VolumeLoops.Of(File), MountPoint);
+    public IReadOnlyList<Holder> FindHolders() => HolderScan.Run(VolumeLoops.Of(File, MountPoint), MountPoint);
 
     /// <exception cref="VolumeException">NotAttached, Unreachable.</exception>
     public Task<RoomFacts> RoomAsync(TimeSpan? limit = null) => OwnThread.RunAsync(File, "statfs", limit ?? TimeSpan.FromSeconds(5), () =>

@@ -143,7 +143,7 @@ internal sealed class HolderScan
     {
         foreach (int number in Loop.InUse())
         {
-            if (Loop.Find(number) is { } backing && volume.Has(backing.Device))
+            if (VolumeLoops.Find(number) is { } backing && volume.Has(backing.Device))
             {
                 found.Add(new Holder(0, Loop.PathOf(number), HoldKind.LoopDevice, $"inode {backing.Inode}"));
             }

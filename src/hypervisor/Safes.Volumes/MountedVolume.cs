@@ -56,5 +56,23 @@ internal static class MountedVolume
     internal static KeyIdentifier? KeyOf(byte[]? policy) =>
         policy is { Length: Fscrypt.PolicyLength } ? new KeyIdentifier(policy.AsSpan(8, KeyIdentifier.Length)) : null;
 
+    /// <summary>Adds the key that the volume names. When its storage cannot say, the reason: removing a key that is known needs no storage.</summary>
+    internal static string? AddKey(SafeFileHandle root, HashSet<KeyIdentifier> keys)
+    {
+        try
+        {
+            if (KeyOf(FindPolicy(root)) is { } named)
+            {
+                keys.Add(named);
+            }
+
+            return null;
+        }
+        catch (LinuxException e)
+        {
+            return e.Message;
+        }
+    }
+
     internal static KeyStatus StatusOf(SafeFileHandle root, KeyIdentifier key) => (KeyStatus)Fscrypt.KeyStatus(root, key.ToArray());
 }

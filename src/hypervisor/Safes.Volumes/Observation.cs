@@ -7,12 +7,8 @@ internal static class Observation
 {
     internal static VolumeFacts Run(string file, string mountPoint, IReadOnlySet<KeyIdentifier> known)
     {
-        var loops = VolumeLoops.Of(file);
-        var keys = known.ToHashSet();
-        var mounts = new List<MountFact>();
-        var status = KeyStatus.NotMounted;
-        var seen = new HashSet<string>();
-        foreach (int pid in loops.Any ? Processes.All() : [])
+        var seen = new Dictionary<string, (string Process, int Pid, ulong Namespace, IReadOnlyList<MountLine> Mounts)>();
+        foreach (int pid in Processes.All())
         {
             Look($"/proc/{pid}", pid, () => MountTable.Of(pid));
         }
@@ -23,13 +19,23 @@ internal static class Observation
         void Look(string process, int pid, Func<IReadOnlyList<MountLine>> read)
         {
             string ns = Processes.Link(process + "/ns/mnt"), root = Processes.Link(process + "/root");
-            if (loops.Any && ns.Length > 0 && seen.Add(ns + root))
+            // No mounts: the process has just ended, and another one may tell of its namespace.
+            if (ns.Length > 0 && !seen.ContainsKey(ns + root) && read() is { Count: > 0 } lines)
             {
-                foreach (var mount in read().Where(m => loops.Has(m.Device)))
-                {
-                    mounts.Add(new MountFact(ParseNamespace(ns), pid, mount.Path));
-                    status = Worse(status, Ask($"{process}/root{mount.Path}", loops, keys));
-                }
+                seen.Add(ns + root, (process, pid, ParseNamespace(ns), lines));
+            }
+        }
+
+        var loops = VolumeLoops.Of(file, mountPoint, seen.Values.SelectMany(s => s.Mounts));
+        var keys = known.ToHashSet();
+        var mounts = new List<MountFact>();
+        var status = KeyStatus.NotMounted;
+        foreach (var (process, pid, mountNamespace, lines) in seen.Values)
+        {
+            foreach (var mount in lines.Where(m => loops.Has(m.Device)))
+            {
+                mounts.Add(new MountFact(mountNamespace, pid, mount.Path));
+                status = Worse(status, Ask($"{process}/root{mount.Path}", loops, keys));
             }
         }
 
@@ -58,9 +64,9 @@ internal static class Observation
             return KeyStatus.Absent;    // a part of it mounted elsewhere: the root is what has the keys, and the mount alone counts as not closed
         }
 
-        if (MountedVolume.KeyOf(MountedVolume.FindPolicy(root)) is { } named)
+        if (MountedVolume.AddKey(root, keys) is { } untold && keys.Count == 0)
         {
-            keys.Add(named);
+            throw new IOException(untold);    // not to be taken for a volume without a key
         }
 
         return keys.Select(k => MountedVolume.StatusOf(root, k)).Aggregate(KeyStatus.Absent, Worse);

@@ -21,7 +21,7 @@ internal static class VolumeAttaching
         using var volume = OpenFile(file);
         CheckContent(volume, file, expected);
         // Whoever attaches holds the lock from the look to the deed, so two never both find the file free.
-        if (!SysFile.TryLock(volume, file) || VolumeLoops.Of(file).Any)
+        if (!SysFile.TryLock(volume, file) || VolumeLoops.Of(file, mountPoint).Any)
         {
             throw new VolumeException(VolumeRefusal.InUse, file);
         }

@@ -28,7 +28,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
 
     internal LockOutcome Run()
     {
-        var loops = VolumeLoops.Of(file);
+        var loops = VolumeLoops.Of(file, mountPoint);
         RemoveKey(loops);
 
         if (!KeyAbsent && writeError is null)
@@ -60,10 +60,8 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
                 }
 
                 var keys = known.ToHashSet();
-                if (MountedVolume.KeyOf(MountedVolume.FindPolicy(root)) is { } named)
-                {
-                    keys.Add(named);
-                }
+                string? untold = MountedVolume.AddKey(root, keys);
+                writeError ??= untold;
 
                 if (first)
                 {
@@ -77,7 +75,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
                     removed &= TryRemove(root, key) && MountedVolume.StatusOf(root, key) == KeyStatus.Absent;
                 }
 
-                KeyAbsent = removed;
+                KeyAbsent = removed && (untold is null || keys.Count > 0);    // one that nobody knows goes with the unmount
             }
 
             if (KeyAbsent || BootClock.Now >= patience)
@@ -168,7 +166,7 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
         At("detach the loop device");
         loops.Detach();
         TimeSpan end = BootClock.Now + (limit < DetachLimit ? limit : DetachLimit);
-        while (VolumeLoops.Of(file) is { Any: true } left)
+        while (loops.Left(file, mountPoint) is { Any: true } left)
         {
             if (BootClock.Now >= end)
             {
