@@ -113,13 +113,13 @@ public sealed class HostileBytes
     {
         await using var safe = await RealSafe.StartAsync(RealSafe.Long);
         await safe.Owner.OpenAsync();
-        string path = Path.Combine(safe.Paths.Run, "guardian.sock");
+        string path = Path.Combine(safe.Paths.Run, "guardian.sock"), told = safe.GuardianLog;
         // None that would be a right call of root's.
         Gen.OneOf(Gen.Select(Gen.Int[7, 255], Gen.Byte.Array[0, 9000], (first, rest) => (byte[])[(byte)first, .. rest]), Gen.Select(Gen.Int[2, 4], Gen.Byte.Array[0, 3], (first, rest) => (byte[])[(byte)first, .. rest]))
             .Sample(bytes => Record(path, bytes), iter: 300, threads: 1);
         Assert.Throws<SocketException>(() => Record(path, new byte[Large]));
-        Assert.Contains(" armed", safe.GuardianLog, StringComparison.Ordinal);
-        Assert.DoesNotContain("disarmed", safe.GuardianLog, StringComparison.Ordinal);
+        Assert.Contains(" armed", told, StringComparison.Ordinal);
+        Assert.DoesNotContain("disarmed", safe.GuardianLog[told.Length..], StringComparison.Ordinal);    // the claim ended with that
         await safe.KillAsync();
         await safe.RunAsync();
         safe.Owner.Drop();
