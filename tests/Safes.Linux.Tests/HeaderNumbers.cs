@@ -56,7 +56,7 @@ internal static class HeaderNumbers
         ("Mount.NoSymbolicFollow", "MS_NOSYMFOLLOW"), ("Mount.Bind", "MS_BIND"), ("Mount.Recursive", "MS_REC"), ("Mount.Private", "MS_PRIVATE"),
         ("Mount.UnmountNoFollow", "UMOUNT_NOFOLLOW"),
         ("PidFd.SyscallPidfdOpen", "SYS_pidfd_open"), ("PidFd.SyscallPidfdSendSignal", "SYS_pidfd_send_signal"), ("PidFd.PollIn", "POLLIN"),
-        ("Rights.NoSignal", "MSG_NOSIGNAL"), ("Rights.CloseOnExec", "MSG_CMSG_CLOEXEC"), ("Rights.SolSocket", "SOL_SOCKET"), ("Rights.ScmRights", "SCM_RIGHTS"),
+        ("Rights.NoSignal", "MSG_NOSIGNAL"), ("Rights.CloseOnExec", "MSG_CMSG_CLOEXEC"), ("Rights.SolSocket", "SOL_SOCKET"), ("Rights.ScmRights", "SCM_RIGHTS"), ("Rights.PeerCredentials", "SO_PEERCRED"),
         ("Sched.NewMount", "CLONE_NEWNS"), ("Sched.NewNetwork", "CLONE_NEWNET"), ("Sched.SharedFileSystemState", "CLONE_FS"),
         ("Seccomp.SetNoNewPrivileges", "PR_SET_NO_NEW_PRIVS"), ("Seccomp.SetSeccomp", "PR_SET_SECCOMP"), ("Seccomp.ModeFilter", "SECCOMP_MODE_FILTER"),
         ("Seccomp.LoadWord", "BPF_LD | BPF_W | BPF_ABS"), ("Seccomp.JumpIfEqual", "BPF_JMP | BPF_JEQ | BPF_K"), ("Seccomp.Return", "BPF_RET | BPF_K"),

@@ -14,21 +14,4 @@ internal sealed record Footprint(double Memory, int Threads, int Descriptors, in
     /// <summary>A line of /proc/PID/status.</summary>
     public static string Status(int pid, string name) =>
         File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith(name + ":", StringComparison.Ordinal))[(name.Length + 1)..].Trim();
-
-    /// <summary>Processes whose command line names a place, but for this one.</summary>
-    public static int[] Processes(string place) => [.. Directory.GetDirectories("/proc").Select(Path.GetFileName)
-        .Where(n => int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out int pid) && pid != Environment.ProcessId && CommandLine(pid).Contains(place, StringComparison.Ordinal))
-        .Select(n => int.Parse(n!, CultureInfo.InvariantCulture)).Order()];
-
-    public static string CommandLine(int pid)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{pid}/cmdline").Replace('\0', ' ');
-        }
-        catch (IOException)
-        {
-            return "";
-        }
-    }
 }

@@ -17,7 +17,7 @@ public sealed class HardenedProcesses
             s.AlsoSet["DOTNET_EnableDiagnostics"] = "1";
         });
         await safe.Owner.OpenAsync();
-        int guardian = Footprint.Processes("guard").Single(p => Footprint.CommandLine(p).StartsWith(safe.Program, StringComparison.Ordinal) && IsFor(p, safe));
+        int guardian = Proc.Naming("guard").Single(p => Proc.CommandLine(p).StartsWith(safe.Program, StringComparison.Ordinal) && IsFor(p, safe));
         // The control: this process has such a socket.
         Assert.Contains($"dotnet-diagnostic-{Environment.ProcessId}-", await File.ReadAllTextAsync("/proc/self/net/unix"), StringComparison.Ordinal);
         foreach (int pid in (int[])[safe.Pid, guardian])

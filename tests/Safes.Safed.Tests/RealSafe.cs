@@ -182,7 +182,7 @@ internal sealed class RealSafe : IAsyncDisposable
     /// <summary>Processes, mounts (pins of namespaces are mounts) and loop devices that name its place; empty when there are none.</summary>
     private string Left() => string.Join('\n',
     [
-        .. Footprint.Processes(home).Select(p => $"{p} {Footprint.CommandLine(p)}"),
+        .. Proc.Naming(home).Select(p => $"{p} {Proc.CommandLine(p)}"),
         .. File.ReadLines("/proc/self/mountinfo").Where(l => l.Contains(home, StringComparison.Ordinal)),
         .. IsAttached ? ["a loop device"] : Array.Empty<string>(),
     ]);

@@ -11,8 +11,11 @@ internal static class StrayProcesses
 {
     /// <summary>Ends them and waits.</summary>
     /// <exception cref="HungException">One cannot be ended.</exception>
-    public static void End(HostPlaces places, TimeSpan limit) =>
-        End(Find(places), pid => IsOurs(pid, Resolve(places)), limit);
+    public static void End(HostPlaces places, TimeSpan limit)
+    {
+        var real = Resolve(places);
+        End(FindReal(real), pid => IsOurs(pid, real), limit);
+    }
 
     /// <summary>Ends those of <paramref name="found"/> that are ours still, and waits for those.</summary>
     internal static void End(IReadOnlyList<int> found, Predicate<int> isOurs, TimeSpan limit)
@@ -52,11 +55,10 @@ internal static class StrayProcesses
         }
     }
 
-    public static IReadOnlyList<int> Find(HostPlaces places)
-    {
-        var real = Resolve(places);
-        return [.. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), out int pid) ? pid : 0).Where(pid => pid > 0 && IsOurs(pid, real))];
-    }
+    public static IReadOnlyList<int> Find(HostPlaces places) => FindReal(Resolve(places));
+
+    private static IReadOnlyList<int> FindReal(HostPlaces real) =>
+        [.. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), out int pid) ? pid : 0).Where(pid => pid > 0 && IsOurs(pid, real))];
 
     /// <summary>As the kernel names them for processes that work there, whatever links lead to them for us.</summary>
     private static HostPlaces Resolve(HostPlaces places) => places with { Home = Fcntl.Resolve(places.Home), Run = Fcntl.Resolve(places.Run) };

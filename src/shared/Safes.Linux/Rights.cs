@@ -4,16 +4,25 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Safes.Linux;
 
-/// <summary>sys/socket.h: descriptors over Unix sockets (SCM_RIGHTS), which .NET's sockets do not offer.</summary>
+/// <summary>sys/socket.h: descriptors over Unix sockets (SCM_RIGHTS) and who is at their other end (SO_PEERCRED), which .NET's sockets do not offer.</summary>
 public static partial class Rights
 {
-    private const int NoSignal = 0x4000, CloseOnExec = 0x40000000, SolSocket = 1, ScmRights = 1;
+    private const int NoSignal = 0x4000, CloseOnExec = 0x40000000, SolSocket = 1, ScmRights = 1, PeerCredentials = 17;
 
     [StructLayout(LayoutKind.Sequential)]
     private unsafe struct IoVector
     {
         public byte* Base;
         public nuint Length;
+    }
+
+    /// <summary>Who connected, or, seen from there, who listens; null when the kernel does not say.</summary>
+    public static (int Pid, uint User)? PeerOf(Socket connection)
+    {
+        Span<byte> credentials = stackalloc byte[12];    // struct ucred: pid, uid, gid
+        return connection.GetRawSocketOption(SolSocket, PeerCredentials, credentials) == credentials.Length
+            ? (BitConverter.ToInt32(credentials), BitConverter.ToUInt32(credentials[4..]))
+            : null;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -5,6 +5,7 @@ using Safes.Hypervisor.Tests.Vaults;
 using Safes.Linux;
 using Safes.Network;
 using Safes.Roster;
+using Safes.Tests;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Tests.Cuts;
@@ -234,26 +235,8 @@ internal sealed class RealSafe : IAsyncDisposable
     private IEnumerable<(int Pid, string Line)> Processes()
     {
         string inside = File.ReadLines("/proc/self/mountinfo").Select(l => l.Split(' ')).FirstOrDefault(f => f[4] == Paths.MountPin)?[3] ?? "none";
-        foreach (string directory in Directory.EnumerateDirectories("/proc"))
-        {
-            if (int.TryParse(Path.GetFileName(directory), out int pid) && pid != System.Environment.ProcessId && Line(directory) is { Length: > 0 } line
-                && (line.Contains(place, StringComparison.Ordinal) || new FileInfo(directory + "/ns/mnt").LinkTarget == inside))
-            {
-                yield return (pid, line);
-            }
-        }
-
-        static string Line(string directory)
-        {
-            try
-            {
-                return File.ReadAllText(directory + "/cmdline").Replace('\0', ' ').Trim();
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                return "";
-            }
-        }
+        return Proc.All().Where(pid => pid != System.Environment.ProcessId).Select(pid => (Pid: pid, Line: Proc.CommandLine(pid)))
+            .Where(p => p.Line.Length > 0 && (p.Line.Contains(place, StringComparison.Ordinal) || new FileInfo($"/proc/{p.Pid}/ns/mnt").LinkTarget == inside));
     }
 
     private Dictionary<string, string> Environment =>

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Safes.Hypervisor.Vaults;
+using Safes.Linux;
 
 namespace Safes.Hypervisor.Api;
 
@@ -79,13 +80,8 @@ public static class Servers
         return app;
     }
 
-    private static bool IsRoot(Microsoft.AspNetCore.Connections.ConnectionContext connection)
-    {
-        const int solSocket = 1, peerCredentials = 17;
-        Span<byte> credentials = stackalloc byte[12];    // struct ucred: pid, uid, gid
-        return connection.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionSocketFeature>()?.Socket is { } socket
-            && socket.GetRawSocketOption(solSocket, peerCredentials, credentials) == 12 && BitConverter.ToUInt32(credentials[4..]) == 0;
-    }
+    private static bool IsRoot(Microsoft.AspNetCore.Connections.ConnectionContext connection) =>
+        connection.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionSocketFeature>()?.Socket is { } socket && Rights.PeerOf(socket) is { User: 0 };
 
     /// <summary>
     /// Nothing is taken from files or variables: the usual builders read settings from the working directory and watch all that lies

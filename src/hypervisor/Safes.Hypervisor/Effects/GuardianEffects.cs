@@ -50,13 +50,18 @@ public sealed partial class SafeEffects
     {
         if (guardian is { IsAlive: true, IsStrange: false } g)
         {
-            if (kept.Read() is { } before && until < before)
+            // The earlier of two is kept first: whoever begins anew must not wait longer, whichever of the two steps fails.
+            bool sooner = until < kept.Read();
+            if (sooner)
             {
-                kept.Write(until);    // at once: whoever begins anew must not wait longer than this
+                kept.Write(until);
             }
 
             await g.ExtendAsync(until).ConfigureAwait(false);
-            kept.Write(until);    // last: where that fails, an earlier one is kept
+            if (!sooner)
+            {
+                kept.Write(until);
+            }
         }
         else if (key is not null && Volume.Observe(key).Key is KeyStatus.Present or KeyStatus.IncompletelyRemoved)
         {

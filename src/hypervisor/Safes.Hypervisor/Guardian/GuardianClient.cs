@@ -195,10 +195,7 @@ public sealed class GuardianClient : IAsyncDisposable
     /// <summary>Who listens and does not answer: a guardian says that it is the one as it begins, before that it was the safed that started it.</summary>
     private static PidFd? SilentGuardian(Socket socket)
     {
-        Span<byte> peer = stackalloc byte[12];
-        socket.GetRawSocketOption(1, 17, peer);    // SOL_SOCKET, SO_PEERCRED
-        int pid = BitConverter.ToInt32(peer);
-        if (PidFd.Open(pid) is not { } process)
+        if (Rights.PeerOf(socket) is not { Pid: var pid } || PidFd.Open(pid) is not { } process)
         {
             return null;
         }

@@ -133,9 +133,7 @@ public sealed class GuardianProcess : IDisposable
     {
         var connection = listener.Accept();
         // The socket's mode and directory let only root in; this is the second lock on the door.
-        Span<byte> peer = stackalloc byte[12];
-        connection.GetRawSocketOption(1, 17, peer);    // SOL_SOCKET, SO_PEERCRED
-        if (BitConverter.ToUInt32(peer[4..]) != 0 || connections.Count == MaxConnections)
+        if (Rights.PeerOf(connection) is not { User: 0 } || connections.Count == MaxConnections)
         {
             connection.Dispose();
             return;

@@ -16,15 +16,13 @@ internal sealed class KeptDeadline(GuardianOptions options)
 
     private readonly FileOperations files = new();
 
-    private static string BootId => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
-
     /// <summary>Null: none of this boot is kept, or what is there cannot be read.</summary>
     public TimeSpan? Read()
     {
         try
         {
             return files.Read(options.Deadline, MostBytes) is { } bytes && Encoding.ASCII.GetString(bytes).Split(' ') is [var boot, var ticks]
-                && boot == BootId && long.TryParse(ticks, NumberStyles.None, CultureInfo.InvariantCulture, out long until)
+                && boot == Machine.BootId && long.TryParse(ticks, NumberStyles.None, CultureInfo.InvariantCulture, out long until)
                 ? TimeSpan.FromTicks(until)
                 : null;
         }
@@ -34,7 +32,7 @@ internal sealed class KeptDeadline(GuardianOptions options)
         }
     }
 
-    public void Write(TimeSpan until) => files.Replace(options.Deadline, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{BootId} {until.Ticks}")));
+    public void Write(TimeSpan until) => files.Replace(options.Deadline, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Machine.BootId} {until.Ticks}")));
 
     public void Forget() => files.Delete(options.Deadline);
 }

@@ -14,7 +14,7 @@ internal sealed record HostDefinition
 
     private const uint FirstUser = 64200;
 
-    private const int FirstNumber = 10, LastNumber = 254;
+    public const int FirstNumber = 10, LastNumber = 254;
 
     public required string Name { get; init; }
 

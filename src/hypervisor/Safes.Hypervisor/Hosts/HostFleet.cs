@@ -345,7 +345,7 @@ public sealed partial class HostFleet : IAsyncDisposable
     internal int FreeNumber()
     {
         var taken = Directory.List().Select(e => NumberOf(e.Name)).OfType<int>().Concat(hosts.Values.Select(h => h.Definition.Number)).ToHashSet();
-        return Enumerable.Range(10, 245).FirstOrDefault(n => !taken.Contains(n)) is var n and > 0
+        return Enumerable.Range(HostDefinition.FirstNumber, HostDefinition.LastNumber - HostDefinition.FirstNumber + 1).FirstOrDefault(n => !taken.Contains(n)) is var n and > 0
             ? n
             : throw new FaultException(FaultCodes.HostFailed, ("why", "245 hosts are the most a safe has addresses for"));
     }

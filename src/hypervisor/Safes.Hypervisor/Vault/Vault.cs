@@ -97,7 +97,7 @@ public sealed partial class Vault : IDisposable
     /// <summary>Makes a safe that waits for its owner: server secret, TLS and gateway keys, configuration.</summary>
     /// <exception cref="FaultException"><see cref="FaultCodes.SafeExists"/>, <see cref="FaultCodes.BadConfiguration"/>.</exception>
     public static Vault Create(string directory, SafeConfiguration configuration, IdFile owner, TimeProvider? clock = null) =>
-        Create(directory, configuration, owner, clock ?? BootClock.Instance, new FileOperations(), BootId());
+        Create(directory, configuration, owner, clock ?? BootClock.Instance, new FileOperations(), Machine.BootId);
 
     /// <summary>Loads a safe, after a crash in the middle of a change too.</summary>
     /// <exception cref="FaultException">
@@ -111,7 +111,7 @@ public sealed partial class Vault : IDisposable
             throw new FaultException(FaultCodes.UnsafePermissions, ("path", directory));
         }
 
-        return Load(directory, clock ?? BootClock.Instance, new FileOperations(), BootId());
+        return Load(directory, clock ?? BootClock.Instance, new FileOperations(), Machine.BootId);
     }
 
     internal static Vault Create(string directory, SafeConfiguration configuration, IdFile owner, TimeProvider clock, IFileOperations files, string bootId)
@@ -191,6 +191,4 @@ public sealed partial class Vault : IDisposable
         bytes[3] = (byte)(2 + index);
         return new IPAddress(bytes);
     }
-
-    private static string BootId() => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 }

@@ -1,4 +1,4 @@
-namespace Safes.EndToEnd;
+namespace Safes.Tests;
 
 /// <summary>What /proc says of other processes; of one that ended while we looked it says nothing.</summary>
 internal static class Proc
@@ -21,6 +21,10 @@ internal static class Proc
 
     /// <summary>Program and arguments, parted by spaces.</summary>
     public static string CommandLine(int pid) => Text(pid, "cmdline").TrimEnd('\0').Replace('\0', ' ');
+
+    /// <summary>Processes whose command line names a place, but for this one.</summary>
+    public static int[] Naming(string place) =>
+        [.. All().Where(pid => pid != Environment.ProcessId && CommandLine(pid).Contains(place, StringComparison.Ordinal)).Order()];
 
     /// <summary>Whether it was started for a home: that stands in its command line, or it lives in a mount namespace that is pinned there.</summary>
     public static bool BelongsTo(int pid, string home, HashSet<string> pinned) =>
