@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Safes.Client.Tests.Fake;
 using Safes.Linux;
 using Safes.Roster;
+using Safes.Tests;
 
 namespace Safes.Cli.Tests;
 
@@ -111,6 +112,32 @@ public sealed class ADay : IAsyncLifetime
         Assert.Contains("the safe was closed at the server: by the supplier  [session-lost]", lost.Error, StringComparison.Ordinal);
         Assert.Contains("files and hosts are kept", lost.Error, StringComparison.Ordinal);
         Assert.Contains("the safe was closed at the server", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_session_that_is_killed_while_it_opens_or_leaves_is_told_as_such_and_the_next_one_opens()
+    {
+        await EnrolAsync();
+        server.Safe.WhileOpening = KillSession;
+        var lost = await safe.RunAsync(["open"], Password);
+        Assert.Equal(45, lost.Exit);
+        Assert.Contains("the process that was opening 'ledger' ended before it was done: it was ended by signal 9", lost.Error, StringComparison.Ordinal);
+        Assert.Contains("if 'ledger' is open now, this device does not hold it", lost.Error, StringComparison.Ordinal);
+        server.Safe.WhileOpening = null;
+        var again = await safe.RunAsync(["open"], Password);
+        Assert.True(again.Exit == 0, again.Output + again.Error);
+        server.Safe.WhileLeaving = KillSession;
+        var left = await safe.RunAsync(["leave"]);
+        Assert.Equal(43, left.Exit);
+        Assert.Contains("your session of 'ledger' ended: its process ended while it took leave", left.Error, StringComparison.Ordinal);
+
+        void KillSession()
+        {
+            int session = Proc.All().Single(pid => Proc.CommandLine(pid).Contains("safe session --safe ledger", StringComparison.Ordinal) && Proc.HasHome(pid, safe.At("x")[..^2]));
+            using var process = PidFd.Open(session);
+            process!.Kill();
+            process.WaitForEnd(TimeSpan.FromSeconds(10));
+        }
     }
 
     [Fact(Timeout = 180_000)]

@@ -29,7 +29,8 @@ public static class FaultCodes
         WrongPassword = new("wrong-password", 30), TooManyTries = new("too-many-tries", 31), NotJoined = new("not-joined", 32),
         AlreadyJoined = new("already-joined", 33), Closing = new("closing", 34), FilesBusy = new("files-busy", 35), Faulted = new("faulted", 36),
         Moved = new("moved", 37), Unclaimed = new("unclaimed", 38), NotOpen = new("not-open", 39), NoSession = new("no-session", 40),
-        NotOwner = new("not-owner", 41), Expired = new("expired", 42), SessionLost = new("session-lost", 43), BadRequest = new("bad-request", 44);
+        NotOwner = new("not-owner", 41), Expired = new("expired", 42), SessionLost = new("session-lost", 43), BadRequest = new("bad-request", 44),
+        OpeningLost = new("opening-lost", 45);
 
     // the volume
     public static readonly FaultCode

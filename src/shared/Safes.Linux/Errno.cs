@@ -5,6 +5,7 @@ public static class Errno
 {
     public const int NotPermitted = 1;
     public const int NoEntry = 2;
+    public const int BrokenPipe = 32;
     public const int Interrupted = 4;
     public const int Io = 5;
     public const int Again = 11;

@@ -46,6 +46,11 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
 
     public int Opens { get; private set; }
 
+    /// <summary>What happens before an opening, or a leave, is answered.</summary>
+    public Action? WhileOpening { get; set; }
+
+    public Action? WhileLeaving { get; set; }
+
     /// <summary>How many openings from now on are done, and their answers lost.</summary>
     public int LostAnswers { get; set; }
 
@@ -144,6 +149,7 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
             throw Fault(FaultCodes.WrongPassword, ("device", "laptop" + Evil));
         }
 
+        WhileOpening?.Invoke();
         if (State == State.Open)
         {
             // A device has one session: the new one takes the old one's place.
@@ -193,6 +199,7 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
 
     public override async Task Leave(LeaveRequest request, IServerStreamWriter<LeaveProgress> stream, ServerCallContext context)
     {
+        WhileLeaving?.Invoke();
         State = State.Closed;
         await stream.WriteAsync(new LeaveProgress { Step = new Step { Name = "hosts suspended", Done = true, Detail = $"{Hosts.Count}" + Evil } });
         await stream.WriteAsync(new LeaveProgress { Step = new Step { Name = "key removed" + Evil, Done = true } });

@@ -18,6 +18,7 @@ internal static class LeaveCommand
         using var process = PidFd.Open(int.Parse(held.Info["pid"], System.Globalization.CultureInfo.InvariantCulture));
         var begun = BootClock.Now;
         string how = "", by = "";
+        bool told = false;
         run.Screen.Show(new Report(ReportKind.Began, "leaving") { WaitsFor = "the server" });
         await foreach (var report in held.Link.AskAsync(SessionWords.Leave, run.Stop).ConfigureAwait(false))
         {
@@ -25,10 +26,20 @@ internal static class LeaveCommand
             {
                 (how, by) = (report.Detail, Printable.Line(report.Details.GetValueOrDefault("held_by", "")));
             }
-            else if (report.Kind is not ReportKind.Finished)
+            else if (report.Kind is ReportKind.Finished)
+            {
+                told = true;
+            }
+            else
             {
                 run.Screen.Show(report);
             }
+        }
+
+        if (!told)
+        {
+            throw new FaultException(
+                FaultCodes.SessionLost, ("reason", "its process ended while it took leave"), ("kept", "the server may not know: then the lease ends it"));
         }
 
         // What the session owned (tunnel, key, socket) is gone when its process is.

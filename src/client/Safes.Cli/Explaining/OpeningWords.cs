@@ -31,6 +31,12 @@ internal static class OpeningWords
         (SessionLost, f => new(
             $"your session of {f.Safe} ended{(f.Has("at") ? $" at {f["at"]}" : "")}{f.Tail("reason", "why")}", f.Has("kept") ? f["kept"] : null, $"safe open{f.Argument}")),
         (BadRequest, f => new($"{f.Safe} did not understand this program{f.Tail("what", "why")}", "nothing was changed", "are `safe` and `safed` of the same version?")),
+        (OpeningLost, f => new(
+            $"the process that was opening {f.Safe} ended before it was done{f.Tail("how")}",
+            f.Has("sent")
+                ? $"your password was on its way: if {f.Safe} is open now, this device does not hold it, and the lease ends that by itself"
+                : "your password was not sent; nothing was opened",
+            $"safe open{f.Argument}{(f.Has("log") ? $"; if it ends again, see {f["log"]}" : "")}")),
         (MemberExists, f => new($"{f.Or("member", "that member")} belongs to {f.Safe} already", "nothing was changed", "safe member list")),
         (MemberUnknown, f => new($"{f.Or("member", "that member")} does not belong to {f.Safe}", "nothing was changed", "safe member list")),
     ];

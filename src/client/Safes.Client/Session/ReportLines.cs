@@ -21,7 +21,7 @@ internal static class ReportLines
 
     private static byte[] Line(Report report) => [.. JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.Report), (byte)'\n'];
 
-    /// <summary>The next report; null at the end.</summary>
+    /// <summary>The next report; null at the end, however the other one came to it.</summary>
     internal static async Task<Report?> ReadAsync(Stream from, CancellationToken stop) =>
         await ReadLineAsync(from, stop).ConfigureAwait(false) is { } line ? JsonSerializer.Deserialize(line, ReportJson.Default.Report) : null;
 
@@ -58,7 +58,7 @@ internal static class ReportLines
     {
         var line = new ArrayBufferWriter<byte>();
         byte[] one = new byte[1];
-        while (await from.ReadAsync(one, stop).ConfigureAwait(false) == 1)
+        while (await ReadByteAsync(from, one, stop).ConfigureAwait(false))
         {
             if (one[0] == '\n')
             {
@@ -73,5 +73,17 @@ internal static class ReportLines
         }
 
         return null;
+    }
+
+    private static async Task<bool> ReadByteAsync(Stream from, byte[] one, CancellationToken stop)
+    {
+        try
+        {
+            return await from.ReadAsync(one, stop).ConfigureAwait(false) == 1;
+        }
+        catch (IOException)
+        {
+            return false;   // It was killed with something of ours unread: the kernel calls that a reset.
+        }
     }
 }

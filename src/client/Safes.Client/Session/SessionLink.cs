@@ -48,7 +48,7 @@ public sealed class SessionLink(string socketPath)
     public async IAsyncEnumerable<Report> AskAsync(string word, [EnumeratorCancellation] CancellationToken stop)
     {
         await using var stream = new NetworkStream(await ConnectAsync(stop).ConfigureAwait(false), ownsSocket: true);
-        await stream.WriteAsync(Encoding.UTF8.GetBytes(word + "\n"), stop).ConfigureAwait(false);
+        await SayAsync(stream, word, stop).ConfigureAwait(false);
         while (await ReportLines.ReadAsync(stream, stop).ConfigureAwait(false) is { } report)
         {
             if (report.Kind is ReportKind.Failed)
@@ -66,13 +66,32 @@ public sealed class SessionLink(string socketPath)
     {
         using var socket = await ConnectAsync(stop).ConfigureAwait(false);
         await using var stream = new NetworkStream(socket, ownsSocket: false);
-        await stream.WriteAsync(Encoding.UTF8.GetBytes(SessionWords.Renew + "\n"), stop).ConfigureAwait(false);
-        if (await ReportLines.FollowAsync(stream, tell, askPassword, typed => SessionVisitor.Send(socket, typed), stop).ConfigureAwait(false))
+        await SayAsync(stream, SessionWords.Renew, stop).ConfigureAwait(false);
+        try
         {
-            return;
+            if (await ReportLines.FollowAsync(stream, tell, askPassword, typed => SessionVisitor.Send(socket, typed), stop).ConfigureAwait(false))
+            {
+                return;
+            }
+        }
+        catch (SocketException)
+        {
+            // It had gone while the person typed.
         }
 
         throw new FaultException(FaultCodes.NoSession);
+    }
+
+    private static async Task SayAsync(NetworkStream to, string word, CancellationToken stop)
+    {
+        try
+        {
+            await to.WriteAsync(Encoding.UTF8.GetBytes(word + "\n"), stop).ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            throw new FaultException(FaultCodes.NoSession);
+        }
     }
 
     private async Task<Socket> ConnectAsync(CancellationToken stop)
