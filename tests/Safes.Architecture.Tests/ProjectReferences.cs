@@ -9,15 +9,17 @@ public class ProjectReferences
     {
         ["Safes.Cli"] = ["Safes.Client"],
         ["Safes.Console"] = ["Safes.Client"],
-        ["Safes.Client"] = ["Safes.Contracts", "Safes.Keys", "Safes.Roster", "Safes.Secrets", "Safes.Linux"],
+        ["Safes.Client"] = ["Safes.Contracts", "Safes.Keys", "Safes.Roster", "Safes.Rules", "Safes.Secrets", "Safes.Linux"],
         ["Safes.Gateway"] = ["Safes.Contracts", "Safes.Linux"],
         ["Safes.Hypervisor"] =
         [
-            "Safes.Lifecycle", "Safes.Qemu", "Safes.Network", "Safes.Volumes", "Safes.Keys", "Safes.Roster", "Safes.Secrets", "Safes.Contracts", "Safes.Linux",
+            "Safes.Lifecycle", "Safes.Qemu", "Safes.Network", "Safes.Volumes", "Safes.Keys", "Safes.Roster", "Safes.Rules", "Safes.Secrets", "Safes.Contracts",
+            "Safes.Linux",
         ],
         ["Safes.Qemu"] = ["Safes.Linux", "Safes.Secrets"],
         ["Safes.Network"] = ["Safes.Linux", "Safes.Secrets"],
         ["Safes.Volumes"] = ["Safes.Linux", "Safes.Secrets"],
+        ["Safes.Rules"] = ["Safes.Roster", "Safes.Keys", "Safes.Secrets"],
         ["Safes.Roster"] = ["Safes.Keys", "Safes.Secrets"],
         ["Safes.Keys"] = ["Safes.Secrets"],
         ["Safes.Secrets"] = ["Safes.Linux"],

@@ -8,6 +8,9 @@ namespace Safes.Cli.Tests;
 [Collection("other systems")]
 public sealed class OtherSystems : IDisposable
 {
+    /// <summary>What stands for an argument that not every text can be.</summary>
+    private static readonly Dictionary<string, string> Typed = new() { ["SHELL"] = "bash", ["NUMBER"] = "3", ["MODE"] = "free" };
+
     private readonly (TextWriter Output, TextWriter Error) before = (Console.Out, Console.Error);
     private readonly StringWriter output = new(), error = new();
 
@@ -52,7 +55,7 @@ public sealed class OtherSystems : IDisposable
 
     private static IEnumerable<string> Leaves(Command command, string typed)
     {
-        string self = typed.Length == 0 ? "" : string.Join(' ', command.Arguments.Select(a => a.Name == "SHELL" ? "bash" : a.Name).Prepend(typed));
+        string self = typed.Length == 0 ? "" : string.Join(' ', command.Arguments.Select(a => Typed.GetValueOrDefault(a.Name, a.Name)).Prepend(typed));
         return command.Subcommands.Count == 0 ? [self] : command.Subcommands.SelectMany(c => Leaves(c, $"{typed} {c.Name}".Trim()));
     }
 }

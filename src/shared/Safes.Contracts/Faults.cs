@@ -48,6 +48,9 @@ public static class FaultCodes
     // members
     public static readonly FaultCode MemberExists = new("member-exists", 85), MemberUnknown = new("member-unknown", 86);
 
+    // the owners' rules
+    public static readonly FaultCode RulesDamaged = new("rules-damaged", 87), RuleRefused = new("rule-refused", 88);
+
     // the server
     public static readonly FaultCode
         NotRoot = new("not-root", 90), SafeExists = new("safe-exists", 91), NoSafe = new("no-safe", 92), QemuOld = new("qemu-old", 93), PortTaken = new("port-taken", 94),

@@ -5,7 +5,7 @@ using Safes.Secrets;
 namespace Safes.Roster;
 
 /// <summary>An array of two byte strings: a body and the Ed25519 signature over it. The body's label keeps the kinds apart.</summary>
-internal static class Signed
+public static class Signed
 {
     public const int MostBody = 8 * 1024;
 

@@ -16,6 +16,7 @@ internal static class Root
             LeaveCommand.Create(),
             HostCommand.Create(),
             MemberCommand.Create(),
+            RuleCommand.Create(),
             SshCommand.Create(),
             SshConfigCommand.Create(),
             VpnCommand.Create(),

@@ -75,6 +75,11 @@ public sealed partial class SafeApi
         var reply = new StatusReply { State = Messages.Of(state), SinceUnix = parts.Daemon.Since.ToUnixTimeSeconds() };
         reply.Holders.AddRange(LocalApi.Holders(state, parts.Sessions));
         reply.Hosts.AddRange(parts.Safe.Workspace?.Hosts.Status().Select(Messages.Of) ?? []);
+        if (parts.Safe.Workspace?.Rules.Problem is { } problem)
+        {
+            reply.Warnings.Add($"the owners' rules are not whole, so nothing is allowed: {problem}");
+        }
+
         if (parts.Server is { } server)
         {
             await parts.Work.RunAsync(_ => TellRoomAsync(server.Volume, reply), context.CancellationToken).ConfigureAwait(false);

@@ -1,6 +1,7 @@
 using Safes.Contracts;
 using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Rules;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Vaults;
 using Safes.Linux;
@@ -111,7 +112,8 @@ public sealed partial class SafeEffects
         });
         fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", Api.Messages.Of(h));
         await fleet.LoadAsync().ConfigureAwait(false);
-        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), Volume.Root);
+        var roster = Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
+        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), RuleKeeper.Open(Volume.Root, roster), Volume.Root);
     }
 
     /// <summary>

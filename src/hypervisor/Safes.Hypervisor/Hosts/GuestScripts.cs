@@ -38,10 +38,13 @@ internal static class GuestScripts
         cat /etc/ssh/ssh_host_ed25519_key.pub
         """;
 
-    /// <summary>Gives the host its signed key; its sshd takes it. After a start somebody waits to log in, and a reload stops listening for a moment.</summary>
+    /// <summary>
+    /// Gives the host its signed key; its sshd takes it. After a start somebody waits to log in, and a reload stops listening for a moment.
+    /// A host that boots with a key that a cut left empty has tried to start its sshd until systemd would not any more: that is forgotten.
+    /// </summary>
     public static string Certificate(string certificate, bool first) => $"""
         echo '{certificate}' >/etc/ssh/ssh_host_ed25519_key-cert.pub
-        {(first ? "systemctl restart ssh" : "if [ -s /run/sshd.pid ]; then kill -HUP $(cat /run/sshd.pid); else systemctl start ssh; fi")}
+        {(first ? "systemctl reset-failed ssh 2>/dev/null; systemctl restart ssh" : "if [ -s /run/sshd.pid ]; then kill -HUP $(cat /run/sshd.pid); else systemctl start ssh; fi")}
         """;
 
     /// <summary>Makes durable who the host is, and lets its journal know. Nobody need wait for it: a host that forgot is told again when it boots.</summary>

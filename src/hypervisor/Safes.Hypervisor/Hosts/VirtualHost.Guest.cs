@@ -65,7 +65,11 @@ internal sealed partial class VirtualHost
     private async Task SignAsync(GuestAgent agent, string publicKey, bool first)
     {
         string certificate = await options.Authority.SignHostAsync(publicKey, Definition.Name, options.Zone).ConfigureAwait(false);
-        await agent.RunAsync(GuestScripts.Certificate(certificate, first), IdentityLimit).ConfigureAwait(false);
+        var said = await agent.RunAsync(GuestScripts.Certificate(certificate, first), IdentityLimit).ConfigureAwait(false);
+        if (said.Exit != 0)
+        {
+            throw HostFaults.Failed(Definition.Name, $"its sshd does not take its signed key: {said.Error}");
+        }
     }
 
     private async Task<bool> SetClockAsync(TimeSpan limit)

@@ -1,0 +1,72 @@
+using Google.Protobuf;
+using Safes.Client.Connection;
+using Safes.Client.Profile;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Keys;
+using Safes.Roster;
+using Safes.Rules;
+
+namespace Safes.Client.Rules;
+
+/// <summary>The owners' rules as a member's device sees them: it believes no rule that it has not verified against the roster it knows.</summary>
+public sealed class RuleChange(SafeProfile profile, Server server)
+{
+    /// <summary>What stands, verified from the first entry on.</summary>
+    /// <exception cref="FaultException">rules-damaged: what the server shows is not whole.</exception>
+    public async Task<RuleBook> FetchAsync(CancellationToken stop)
+    {
+        var roster = await server.FetchRosterAsync(profile.Roster, stop).ConfigureAwait(false);
+        profile.Remember(roster, profile.Known.Images);
+        var entries = new List<ReadOnlyMemory<byte>>();
+        for (bool more = true; more;)
+        {
+            var reply = await server.Calls.CallAsync(
+                (c, o) => c.GetRulesAsync(new RulesRequest { After = (ulong)entries.Count }, o), Server.CallLimit, stop).ConfigureAwait(false);
+            if (reply.Problem.Length > 0)
+            {
+                throw new FaultException(FaultCodes.RulesDamaged, ("why", Printable.Line(reply.Problem)));
+            }
+
+            entries.AddRange(reply.Entries.Select(e => (ReadOnlyMemory<byte>)e.ToByteArray()));
+            more = reply.More && reply.Entries.Count > 0 && entries.Count < RuleBook.MostEntries;
+        }
+
+        try
+        {
+            return RuleBook.Replay(roster.Safe, entries, roster);
+        }
+        catch (RuleException e)
+        {
+            throw new FaultException(e.Flaw is RuleFlaw.OtherVersion ? FaultCodes.OtherVersion : FaultCodes.RulesDamaged, ("what", "its rules"), ("why", e.Message));
+        }
+    }
+
+    /// <summary>Signs a rule with this device's key and hands it over.</summary>
+    /// <returns>The book with it.</returns>
+    /// <exception cref="FaultException">not-owner, rule-refused, moved, rules-damaged.</exception>
+    public async Task<RuleBook> AppendAsync(Rule rule, CancellationToken stop)
+    {
+        var book = await FetchAsync(stop).ConfigureAwait(false);
+        var roster = profile.Roster;
+        if (!roster.MemberOf(profile.Device).IsOwner)
+        {
+            throw new FaultException(FaultCodes.NotOwner, ("owners", string.Join(", ", roster.Members.Where(m => m.IsOwner).Select(m => m.Name))));
+        }
+
+        var entry = RuleEntry.Sign(book, roster, profile.Keys.Device, profile.Keys.Signing, rule, DateTimeOffset.UtcNow);
+        RuleBook next;
+        try
+        {
+            next = book.Extend(entry, roster);
+        }
+        catch (RuleException e)
+        {
+            throw new FaultException(FaultCodes.RuleRefused, ("why", e.What));
+        }
+
+        var request = new ChangeRulesRequest { Entry = ByteString.CopyFrom(entry.Bytes.Span) };
+        await server.Calls.CallAsync((c, o) => c.ChangeRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        return next;
+    }
+}
