@@ -10,6 +10,13 @@ public class RulesTests
     public void The_rules_of_the_safes_namespace_are_those_committed() => AssertCommitted("safe.nft", SafeRules.Text(Addresses, 51820));
 
     [Fact]
+    public void The_rules_of_the_proxys_ways_are_those_committed()
+    {
+        var world = new WorldPlan([Addresses.Host(10)], [80, 443], [System.Net.IPAddress.Parse("9.9.9.9")], ["10.0.0.0/8", "127.0.0.0/8"]);
+        AssertCommitted("world.nft", WorldRules.Inside(Addresses) + WorldRules.Fill(world) + WorldRules.Outside(Addresses, "world-83-16", world));
+    }
+
+    [Fact]
     public void The_rules_of_the_servers_namespace_are_those_committed() =>
         AssertCommitted("public.nft", PublicRules.Text(Addresses, 51820, "safe-83-16", ["eth0", "eth1"]));
 

@@ -4,5 +4,5 @@ namespace Safes.Network;
 internal static class Links
 {
     public const string Uplink = "uplink", Inside = "inside", Control = "control", GatewayUplink = "gw-uplink", GatewayInside = "gw-inside",
-        UplinkInner = "outer";
+        UplinkInner = "outer", World = "world";
 }

@@ -26,6 +26,7 @@ internal static class PublicRules
                 iifname "{{uplink}}" drop
                 oifname "{{uplink}}" ip daddr {{addresses.UplinkGateway}} udp dport {{port}} ct status dnat accept
                 oifname "{{uplink}}" drop
+                oifname "{{WorldLink.LinkOf(addresses)}}" ct direction reply ct state { established, related } accept
                 iifname @opened drop
               }
               chain input { type filter hook input priority filter - 1; policy accept;

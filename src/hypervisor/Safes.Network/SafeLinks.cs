@@ -15,7 +15,7 @@ internal static class SafeLinks
 
         try
         {
-            await Nft.ApplyAsync(pin, SafeRules.Text(plan.Addresses, plan.PublicPort)).ConfigureAwait(false);
+            await Nft.ApplyAsync(pin, SafeRules.Text(plan.Addresses, plan.PublicPort) + WorldRules.Inside(plan.Addresses)).ConfigureAwait(false);
         }
         catch (ToolException e)
         {
@@ -59,7 +59,7 @@ internal static class SafeLinks
     public static async Task RemoveAsync(NetworkPlan plan)
     {
         var there = await Ip.LinksAsync(plan.NamespacePin).ConfigureAwait(false);
-        string[] ours = [Links.UplinkInner, Links.GatewayUplink, Links.GatewayInside, Links.Control, Links.Uplink, Links.Inside];
+        string[] ours = [Links.UplinkInner, Links.World, Links.GatewayUplink, Links.GatewayInside, Links.Control, Links.Uplink, Links.Inside];
         await Ip.BatchAsync(plan.NamespacePin, string.Join('\n', ours.Where(there.Contains).Select(l => $"link delete {l}"))).ConfigureAwait(false);
     }
 

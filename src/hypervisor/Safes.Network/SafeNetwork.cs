@@ -9,7 +9,7 @@ namespace Safes.Network;
 /// One safe's network on this server: a namespace with two bridges (uplink, inside) and the control link, and the rules between them.
 /// All of it is state of the kernel: a restarted safed finds it by making it again.
 /// </summary>
-public sealed class SafeNetwork : IDisposable
+public sealed partial class SafeNetwork : IDisposable
 {
     private readonly NetworkPlan plan;
     private readonly PublicPort publicPort;
@@ -45,6 +45,7 @@ public sealed class SafeNetwork : IDisposable
     /// <summary>Takes a safe's whole network away: rules, links, namespace. Nothing happens where there is none.</summary>
     public static async Task RemoveAsync(NetworkPlan plan)
     {
+        await WorldLink.RemoveAsync(plan).ConfigureAwait(false);
         await PublicPort.CloseAsync(plan).ConfigureAwait(false);
         if (NetworkNamespace.Exists(plan.NamespacePin))
         {
@@ -63,7 +64,7 @@ public sealed class SafeNetwork : IDisposable
     /// <summary>The server's public UDP port, and the gateway's.</summary>
     public int ListenPort => plan.PublicPort;
 
-    /// <summary>The port of the host with this number (10 to 254), whether it is open or not.</summary>
+    /// <summary>The port of the host with this number (10 to 254, or the proxy's), whether it is open or not.</summary>
     public HostPort Port(int number) => new(number, plan.Addresses.Host(number));
 
     /// <summary>Makes the host's tap on the inside bridge, cut. It vanishes with the last descriptor of it, so with its QEMU.</summary>

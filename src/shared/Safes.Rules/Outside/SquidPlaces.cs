@@ -1,0 +1,26 @@
+using System.Net;
+
+namespace Safes.Rules.Outside;
+
+/// <summary>Where the proxy runs and where its files lie, as it sees them.</summary>
+/// <param name="Listen">The address on which hosts find it.</param>
+/// <param name="Files">A directory: squid.conf, the pages and the helper, which nobody there may change.</param>
+/// <param name="Logs">A directory that it writes to.</param>
+/// <param name="Certificates">A directory of its own for certificates that it has made, prepared by security_file_certgen.</param>
+/// <param name="Authority">A file with the certificate and key under which it looks into TLS.</param>
+/// <param name="Resolvers">Whom it asks for names.</param>
+public sealed record SquidPlaces(IPAddress Listen, string Files, string Logs, string Certificates, string Authority, IReadOnlyList<IPAddress> Resolvers)
+{
+    public const int Port = 3128;
+
+    public string Process { get; init; } = "/run/squid.pid";
+
+    /// <summary>The authorities that servers' certificates are checked against; null: those of its system.</summary>
+    public string? Trusted { get; init; }
+
+    /// <summary>Its name, for pages and answers.</summary>
+    public string VisibleName { get; init; } = "proxy";
+
+    /// <summary>The user that it becomes.</summary>
+    public string User { get; init; } = "proxy";
+}

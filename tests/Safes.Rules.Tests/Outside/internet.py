@@ -1,0 +1,60 @@
+"""A few servers of a test's internet: HTTP on 80 and TLS on 443 of every address given; each says what it was asked.
+
+internet.py CERTIFICATE ADDRESS..
+"""
+import http.server
+import json
+import ssl
+import sys
+import threading
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        taken = 0
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            while size := int(self.rfile.readline().strip(), 16):
+                taken += len(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            taken = len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        if self.path.startswith("/redirect/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/redirect/"))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if self.path.startswith("/bytes/"):
+            text = b"x" * int(self.path.removeprefix("/bytes/"))
+        else:
+            text = json.dumps({"server": self.server.server_address[0], "method": self.command, "host": self.headers.get("Host"), "took": taken}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(text)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = answer
+
+    def log_message(self, *_):
+        pass
+
+
+def serve(address, port, certificate=None):
+    server = http.server.ThreadingHTTPServer((address, port), Echo)
+    server.daemon_threads = True
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever).start()
+
+
+for where in sys.argv[2:]:
+    serve(where, 80)
+    serve(where, 443, sys.argv[1])
+    serve(where, 8443, sys.argv[1])
+print("listening", flush=True)
