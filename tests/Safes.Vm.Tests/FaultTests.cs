@@ -31,21 +31,13 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         // Its key and its address as a cut leaves files that were written seconds before it.
         await OkAsync("killed", "echo kept >kept && sudo touch /run/memory && sudo truncate -s 0 /etc/ssh/ssh_host_ed25519_key /etc/systemd/network/50-safe.network && sync");
         await OkAsync("other", "sudo touch /run/memory");
-        string state = fleet.Volume.At("hosts/killed/state");
-        var qemu = QemuOf("killed");
-        var killer = Background.Run(() =>
+        var outcomes = await CloseKillingAsync("killed");    // which finds the volume locked, with everything gone
+        for (int tries = 1; tries < 5 && outcomes.Single(o => o.Host == "killed").Done; tries++)
         {
-            var end = BootClock.Now + TimeSpan.FromSeconds(20);
-            using var fd = Fcntl.Open(state, Fcntl.ReadOnly);
-            byte[] begin = new byte[64];
-            while (BootClock.Now < end && RandomAccess.Read(fd, begin, 0) == 64 && begin.All(b => b == 0))
-            {
-            }
+            await fleet.ReopenAsync();    // it was saved faster than it was killed
+            outcomes = await CloseKillingAsync("killed");
+        }
 
-            qemu.Kill();
-        });
-        var outcomes = await fleet.CloseAsync();    // which finds the volume locked, with everything gone
-        await killer;
         Assert.True(outcomes.Single(o => o.Host == "other").Done);
         Assert.False(outcomes.Single(o => o.Host == "killed").Done);
 
@@ -307,6 +299,27 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
                 // full, to this size
             }
         }
+    }
+
+    /// <summary>Closes the safe, and kills a host's QEMU as soon as it writes its state.</summary>
+    private async Task<IReadOnlyList<HostOutcome>> CloseKillingAsync(string host)
+    {
+        string state = fleet.Volume.At($"hosts/{host}/state");
+        var qemu = QemuOf(host);
+        var killer = Background.Run(() =>
+        {
+            var end = BootClock.Now + TimeSpan.FromSeconds(20);
+            using var fd = Fcntl.Open(state, Fcntl.ReadOnly);
+            byte[] begin = new byte[64];
+            while (BootClock.Now < end && RandomAccess.Read(fd, begin, 0) == 64 && begin.All(b => b == 0))
+            {
+            }
+
+            qemu.Kill();
+        });
+        var outcomes = await fleet.CloseAsync();
+        await killer;
+        return outcomes;
     }
 
     private PidFd QemuOf(string host) => fleet.Hosts.Processes.First(p =>
