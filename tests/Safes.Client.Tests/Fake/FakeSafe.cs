@@ -102,6 +102,27 @@ public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
         Entries = { Shown(Roster!.Entries.Select(e => e.Bytes)).Skip((int)request.After).Select(Bytes) },
     });
 
+    /// <summary>The rules' chain as it is shown.</summary>
+    public List<ByteString> Rules { get; } = [];
+
+    /// <summary>How many entries go into one answer.</summary>
+    public int RulesAtOnce { get; set; } = 2;
+
+    public string RulesProblem { get; set; } = "";
+
+    public override Task<RulesReply> GetRules(RulesRequest request, ServerCallContext context) => Task.FromResult(new RulesReply
+    {
+        Entries = { Rules.Skip((int)request.After).Take(RulesAtOnce) },
+        More = (int)request.After + RulesAtOnce < Rules.Count,
+        Problem = RulesProblem,
+    });
+
+    public override Task<ChangeRulesReply> ChangeRules(ChangeRulesRequest request, ServerCallContext context)
+    {
+        Rules.Add(request.Entry);
+        return Task.FromResult(new ChangeRulesReply { Number = (uint)Rules.Count });
+    }
+
     public override Task<OneTimeKeyReply> GetOneTimeKey(OneTimeKeyRequest request, ServerCallContext context)
     {
         OneTimeKeys++;

@@ -34,7 +34,10 @@ public sealed class RuleChange(SafeProfile profile, Server server)
 
         try
         {
-            return RuleBook.Replay(roster.Safe, entries, roster);
+            var book = RuleBook.Replay(roster.Safe, entries, roster);
+            RulesSeen.Check(profile, book);
+            RulesSeen.Keep(profile, book);
+            return book;
         }
         catch (RuleException e)
         {
@@ -67,6 +70,7 @@ public sealed class RuleChange(SafeProfile profile, Server server)
 
         var request = new ChangeRulesRequest { Entry = ByteString.CopyFrom(entry.Bytes.Span) };
         await server.Calls.CallAsync((c, o) => c.ChangeRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        RulesSeen.Keep(profile, next);
         return next;
     }
 }

@@ -1,0 +1,80 @@
+using Google.Protobuf;
+using Safes.Client.Rules;
+using Safes.Client.Tests.Fake;
+using Safes.Contracts;
+using Safes.Rules;
+
+namespace Safes.Client.Tests;
+
+public sealed class OwnersRules : IDisposable
+{
+    private static readonly ExposeRule Notebook = new("desk", 8888);
+
+    private readonly TestDevice device = new();
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public void Dispose() => device.Dispose();
+
+    [Fact(Timeout = 60_000)]
+    public async Task An_owner_s_rules_are_verified_signed_and_handed_over_and_others_learn_whom_to_ask()
+    {
+        await using var fake = await FakeServer.StartAsync();
+        using var profile = device.Own(fake.Safe);
+        using var server = TestDevice.ServerOf(fake, profile);
+        var rules = new RuleChange(profile, server);
+        for (int port = 1; port <= 5; port++)
+        {
+            await rules.AppendAsync(new ExposeRule("desk", port), Stop);
+        }
+
+        await rules.AppendAsync(new RemoveRule(2), Stop);
+        Assert.Equal([1, 3, 4, 5], (await rules.FetchAsync(Stop)).Standing.Select(s => s.Number));
+        var twice = await Assert.ThrowsAsync<FaultException>(() => rules.AppendAsync(new ExposeRule("desk", 4), Stop));
+        Assert.Equal((FaultCodes.RuleRefused, "rule 4 says the same"), (twice.Code, twice.Details["why"]));
+        Assert.Equal(6, fake.Safe.Rules.Count);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Rules_that_were_cut_off_or_exchanged_since_this_device_saw_them_are_not_believed()
+    {
+        await using var fake = await FakeServer.StartAsync();
+        using var profile = device.Own(fake.Safe);
+        using var server = TestDevice.ServerOf(fake, profile);
+        var rules = new RuleChange(profile, server);
+        await rules.AppendAsync(new DataOutRule(DataOut.Closed), Stop);
+        await rules.AppendAsync(Notebook, Stop);
+        ByteString[] right = [.. fake.Safe.Rules];
+
+        await RefusedAsync("the server shows 1 entries, this device has seen 2", right[0]);
+        await RefusedAsync("the server shows 0 entries, this device has seen 2");
+        var first = RuleEntry.Sign(RuleBook.Empty(profile.Roster.Safe), profile.Roster, profile.Keys.Device, profile.Keys.Signing, Notebook, DateTimeOffset.UnixEpoch);
+        var other = RuleBook.Empty(profile.Roster.Safe).Extend(first, profile.Roster);
+        var second = RuleEntry.Sign(other, profile.Roster, profile.Keys.Device, profile.Keys.Signing, new ExposeRule("desk", 1), DateTimeOffset.UnixEpoch);
+        await RefusedAsync("they are not a continuation of the 2 entries that this device has seen", Of(first), Of(second));
+        await RefusedAsync("Damaged at rule 2: rule entry", right[0], ByteString.CopyFrom([.. right[1].Span[..^1]]));
+        fake.Safe.RulesProblem = "OutOfOrder at rule 1\u001b[2J";
+        await RefusedAsync("OutOfOrder at rule 1\ufffd[2J", right);
+        fake.Safe.RulesProblem = "";
+
+        Show(right);
+        Assert.Equal(DataOut.Closed, (await rules.FetchAsync(Stop)).DataOut);
+
+        async Task RefusedAsync(string why, params ByteString[] shown)
+        {
+            Show(shown);
+            var fault = await Assert.ThrowsAsync<FaultException>(() => rules.FetchAsync(Stop));
+            Assert.Equal((FaultCodes.RulesDamaged, why), (fault.Code, fault.Details["why"]));
+            await Assert.ThrowsAsync<FaultException>(() => rules.AppendAsync(new ExposeRule("desk", 9), Stop));
+            Assert.Equal(shown, fake.Safe.Rules);
+        }
+
+        void Show(ByteString[] shown)
+        {
+            fake.Safe.Rules.Clear();
+            fake.Safe.Rules.AddRange(shown);
+        }
+    }
+
+    private static ByteString Of(RuleEntry entry) => ByteString.CopyFrom(entry.Bytes.Span);
+}
