@@ -2,10 +2,12 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CsCheck;
+using Safes.Hypervisor.Rules;
 using Safes.Hypervisor.Tests.Vaults;
 using Safes.Hypervisor.Vaults;
 using Safes.Keys;
 using Safes.Roster;
+using Safes.Rules;
 using Safes.Secrets;
 using static Safes.Hypervisor.Tests.Formats.SecondReader;
 
@@ -161,6 +163,40 @@ public class SecondReaderTests
         {
             Assert.Null(Marker.Read(volume.Marker, ledger.Vault.Roster.Safe, other));
             reader.Ask("marker", other, markerKeys, v => Assert.Null(v));
+        }
+
+        await reader.AnswerAsync();
+    }
+
+    [Fact]
+    public async Task It_reads_the_owners_rules_to_what_stands_and_refuses_what_is_refused()
+    {
+        using var team = new Roster.Tests.Team();
+        var carol = team.Add("carol", owner: true);
+        var book = RuleBook.Empty(team.Roster.Safe);
+        void Add(DeviceKeys by, Rule rule) => book = book.Extend(RuleEntry.Sign(book, team.Roster, by.Device, by.Signing, rule, DateTimeOffset.UnixEpoch), team.Roster);
+        Add(team.Owner, new AllowRule("*", "*.example.org", 0, ["GET", "HEAD"], 65536, 1L << 40, 1_900_000_000));
+        Add(carol, new GroupRule("lab", ["desk", "build"]));
+        team.Remove(carol);
+        Add(team.Owner, new ExposeRule("desk", 8888));
+        Add(team.Owner, new DataOutRule(DataOut.FourEyes));
+        Add(team.Owner, new RemoveRule(3));
+        Add(team.Owner, new GroupRule("lab", ["desk"]));
+        Add(team.Owner, new DataOutRule(DataOut.Closed));
+        byte[] file = RuleKeeper.Write(book);
+        var question = ChainQuestion([.. team.Roster.Entries.Select(e => e.Bytes.ToArray())]);
+        reader.Ask("rules", file, question, v =>
+        {
+            Assert.Equal((7, Hex(book.Head.Span)), (v!.Value.GetProperty("count").GetInt32(), v.Value.GetProperty("head").GetString()));
+            Assert.Equal(
+                book.Standing.Select(s => $"{s.Number} {s.Rule.Kind} {s.MemberName}"),
+                v.Value.GetProperty("standing").EnumerateArray().Select(s => $"{s[0].GetInt32()} {s[1].GetString()} {s[3].GetString()}"));
+        });
+        foreach (byte[] other in Flips(file, 300).Concat(Cuts(file, 100)))
+        {
+            var refused = Assert.ThrowsAny<Exception>(() => RuleBook.Replay(book.Safe, RuleKeeper.Read(other), team.Roster));
+            Assert.True(refused is MalformedException or RuleException, refused.ToString());
+            reader.Ask("rules", other, question, v => Assert.Null(v));
         }
 
         await reader.AnswerAsync();

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from . import Refused, files, keys, primitives, roster, xwing
+from . import Refused, files, keys, primitives, roster, rules, xwing
 
 X = bytes.fromhex
 
@@ -65,6 +65,11 @@ def chain(q):
             "devices": [[k, d["index"], sha256(d["kem"]).digest(), d["joined"]] for k, d in read.devices.items()]}
 
 
+def rules_file(q):
+    read = rules.replay([X(e) for e in q["chain"]], X(q["bytes"]))
+    return {"head": read.head, "count": read.count, "standing": [[n, *r] for n, r in read.standing.items()]}
+
+
 def roster_file(q):
     return files.read_roster_file(X(q["bytes"]), X(q["hs"]), X(q["safe"]))
 
@@ -79,7 +84,7 @@ def kem(q):
 
 QUESTIONS = {
     "ck": ck, "header": header, "table": table, "marker": marker, "derived": derived, "sealed": sealed, "device": device, "chain": chain,
-    "roster-file": roster_file, "kem": kem,
+    "roster-file": roster_file, "rules": rules_file, "kem": kem,
     "id": lambda q: files.read_id(q["text"]),
     "address": lambda q: files.read_address(q["text"]),
     "intent": lambda q: files.read_intent(X(q["bytes"])),

@@ -99,7 +99,9 @@ public sealed class RuleKeeper
         }
     }
 
-    private static ReadOnlyMemory<byte>[] Read(byte[]? file) => file is null ? [] : CanonicalCbor.Decode(file, "rules", r =>
+    /// <summary>The entries of a file; none where there is no file.</summary>
+    /// <exception cref="MalformedException">It is not one array of byte strings.</exception>
+    internal static ReadOnlyMemory<byte>[] Read(byte[]? file) => file is null ? [] : CanonicalCbor.Decode(file, "rules", r =>
     {
         var entries = new ReadOnlyMemory<byte>[r.ArrayUpTo(RuleBook.MostEntries)];
         for (int i = 0; i < entries.Length; i++)
@@ -111,7 +113,7 @@ public sealed class RuleKeeper
         return entries;
     });
 
-    private static byte[] Write(RuleBook rules)
+    internal static byte[] Write(RuleBook rules)
     {
         var writer = new CborWriter(CborConformanceMode.Canonical);
         writer.WriteStartArray(rules.Entries.Count);
