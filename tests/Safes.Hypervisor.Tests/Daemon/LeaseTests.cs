@@ -1,5 +1,6 @@
 #pragma warning disable xUnit1051, xUnit1069    // the limit is for a hang; everything that waits here ends with the desk
 using Microsoft.Extensions.Logging.Abstractions;
+using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Sessions;
 using Safes.Keys;
@@ -69,6 +70,10 @@ public sealed class LeaseTests
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => loop);
     }
+
+    [Fact]
+    public void Each_reason_of_closing_has_a_name_that_members_programs_know() =>
+        Assert.Equal(EndReasons.Causes, Enum.GetValues<CloseReason>().Select(SessionBook.Cause));
 
     [Fact(Timeout = 20_000)]
     public async Task The_member_is_told_why_a_session_ended()

@@ -13,21 +13,40 @@ public static class EndWords
     /// <summary>The cause alone.</summary>
     public static string Cause(SessionEnd end)
     {
-        string detail = Printable.Line(end.Detail);
+        string detail = Detail(end.Detail);
         string cause = end.Reason switch
         {
-            "connection-lost" => "the connection to the server was lost",
-            "lease" or "lease-ended" => "the server heard nothing from this device for as long as the lease lasts",
-            "longest-time" or "expired" => "its longest time has passed; the password is needed again",
-            "sealed" or "closed" => "the safe was closed at the server",
-            "removed" or "unknown-device" => "this device was removed from the safe",
-            "replaced" => "this device opened another session",
+            SessionEnd.ConnectionLost => "the connection to the server was lost",
+            EndReasons.Lease => "the server heard nothing from this device for as long as the lease lasts",
+            EndReasons.LongestTime or "expired" => "its longest time has passed; the password is needed again",
+            EndReasons.Sealed or EndReasons.Closed or "closing" or "files-busy" or "not-open" or "unclaimed" => "the safe was closed at the server",
+            EndReasons.NotOpened => "the safe was not opened",
+            "faulted" => "the server had to close the safe and has not managed to; it goes on trying",
+            EndReasons.Removed or "unknown-device" => "this device was removed from the safe",
+            EndReasons.Replaced => "this device opened another session",
             "no-session" => "the server does not know it any more",
-            SessionEnd.Left => "you left",
+            EndReasons.Left => "you left",
             var other => Printable.Line(other),
         };
         return detail.Length > 0 && detail != cause ? $"{cause}: {detail}" : cause;
     }
+
+    /// <summary>The server's causes have words here; what else it says is shown as it is.</summary>
+    private static string Detail(string detail) => detail switch
+    {
+        "last-left" => "the last member left",
+        "lease-ended" => "the last lease ended",
+        "sealed" => "the supplier closed it",
+        "opener-gone" => "whoever opened it went away meanwhile",
+        "opening-failed" => "opening failed",
+        "opening-too-slow" => "opening took too long",
+        "claimed" => "it had just got its key",
+        "nobody-came-back" => "the server's daemon was restarted, and no device came back in time",
+        "guardian-lost" => "nothing there could have closed it in an emergency",
+        "found-unfinished" => "the server's daemon was restarted in the middle of it",
+        "adoption-failed" => "the server's daemon was restarted and could not take over the hosts",
+        _ => Printable.Line(detail),
+    };
 
     public static string Time(SessionEnd end) => end.At.ToLocalTime().ToString("HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);
 

@@ -127,7 +127,7 @@ public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Ac
             await Task.Delay(Pause, stop).ConfigureAwait(false);
         }
 
-        return new SessionEnd("connection-lost", $"the connection was away for {(BootClock.Now - answered).TotalSeconds:0} s ({why})", DateTimeOffset.Now);
+        return new SessionEnd(SessionEnd.ConnectionLost, $"the connection was away for {(BootClock.Now - answered).TotalSeconds:0} s ({why})", DateTimeOffset.Now);
     }
 
     /// <summary>What the server says of a session that is no more; null for faults of the way to it.</summary>

@@ -49,7 +49,7 @@ public sealed partial class SafeApi
     {
         var session = Own(Caller.Of(context), request.Session.Span);
         using var feed = new StepFeed(parts.Daemon, parts.Server);
-        session.Announce(new SessionEnd("left"));
+        session.Announce(new SessionEnd(EndReasons.Left));
         var asked = await parts.Daemon.SubmitAsync(at => new SessionEnded(at, session.Id)).ConfigureAwait(false);
         if (asked.Then.Refusal is { } refusal)
         {

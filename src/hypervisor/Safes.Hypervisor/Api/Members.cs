@@ -37,7 +37,7 @@ public sealed partial class SafeApi
         var roster = parts.Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
         foreach (var session in parts.Sessions.All.Where(s => roster.FindDevice(s.Device) is null))
         {
-            await EndAsync(session.Id, new SessionEnd("removed", "you are no longer a member")).ConfigureAwait(false);
+            await EndAsync(session.Id, new SessionEnd(EndReasons.Removed)).ConfigureAwait(false);
         }
     }
 }

@@ -36,7 +36,7 @@ public sealed partial class SafeApi
         catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException)
         {
             // The device went away without its token: nobody could ever take this session up.
-            await EndAsync(new SessionId(new Guid(opened.Session.Span)), new SessionEnd("not-opened", "the device went away")).ConfigureAwait(false);
+            await EndAsync(new SessionId(new Guid(opened.Session.Span)), new SessionEnd(EndReasons.NotOpened, SessionBook.Cause(CloseReason.OpenerGone))).ConfigureAwait(false);
             throw;
         }
     }
@@ -98,7 +98,7 @@ public sealed partial class SafeApi
         }
         catch (Exception)
         {
-            parts.Sessions.Drop(session.Id, new SessionEnd("not-opened"));
+            parts.Sessions.Drop(session.Id, new SessionEnd(EndReasons.NotOpened));
             throw;
         }
         finally
@@ -115,7 +115,7 @@ public sealed partial class SafeApi
     {
         if (parts.Vault.Roster?.FindDevice(session.Device) is null)
         {
-            await EndAsync(session.Id, new SessionEnd("removed", "you are no longer a member")).ConfigureAwait(false);
+            await EndAsync(session.Id, new SessionEnd(EndReasons.Removed)).ConfigureAwait(false);
             throw new FaultException(FaultCodes.UnknownDevice);
         }
     }
@@ -154,7 +154,7 @@ public sealed partial class SafeApi
         catch (OperationCanceledException)
         {
             // Ctrl-C at the other end: nothing stays half open.
-            await EndAsync(session.Id, new SessionEnd("not-opened", "given up by the member")).ConfigureAwait(false);
+            await EndAsync(session.Id, new SessionEnd(EndReasons.NotOpened, SessionBook.Cause(CloseReason.OpenerGone))).ConfigureAwait(false);
             throw;
         }
 

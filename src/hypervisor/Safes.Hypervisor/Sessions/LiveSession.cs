@@ -5,7 +5,7 @@ using Safes.Lifecycle;
 namespace Safes.Hypervisor.Sessions;
 
 /// <summary>Why a session ended, as the member is told.</summary>
-/// <param name="Reason">Stable: left, lease, longest-time, removed, sealed, replaced, closed, not-opened.</param>
+/// <param name="Reason">Of <see cref="Contracts.EndReasons"/>.</param>
 public sealed record SessionEnd(string Reason, string Detail = "");
 
 /// <summary>What safed knows of a session besides its lease, which is the lifecycle's.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using Safes.Contracts;
 using Safes.Hypervisor.Daemon;
 using Safes.Keys;
 using Safes.Lifecycle;
@@ -77,17 +78,20 @@ public sealed class SessionBook(ILogger log)
     {
         if (before is Open o && o.Find(id) is { } s && s.Until <= happened.At)
         {
-            return s.EndsBy <= happened.At ? new("longest-time") : new("lease", "no answer came in time");
+            return s.EndsBy <= happened.At ? new(EndReasons.LongestTime) : new(EndReasons.Lease);
         }
 
         return (happened, after) switch
         {
-            (SessionEnded e, _) when e.Session == id => new("left"),
-            (OpenRequested, Open) => new("replaced"),
-            (SealRequested, _) => new("sealed"),
-            (_, Closing c) when before is Lifecycle.Opening => new("not-opened", c.Why.ToString()),
-            (_, Closing c) => new("closed", c.Why.ToString()),
-            _ => new("closed"),
+            (SessionEnded e, _) when e.Session == id => new(EndReasons.Left),
+            (OpenRequested, Open) => new(EndReasons.Replaced),
+            (SealRequested, _) => new(EndReasons.Sealed),
+            (_, Closing c) when before is Lifecycle.Opening => new(EndReasons.NotOpened, Cause(c.Why)),
+            (_, Closing c) => new(EndReasons.Closed, Cause(c.Why)),
+            _ => new(EndReasons.Closed),
         };
     }
+
+    /// <summary>As it stands in <see cref="EndReasons.Causes"/>.</summary>
+    internal static string Cause(CloseReason why) => System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName($"{why}");
 }
