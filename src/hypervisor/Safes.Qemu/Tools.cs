@@ -11,8 +11,9 @@ public sealed record Tools
     /// <summary>The environment variable that names the directory, and the directory without it.</summary>
     public const string Variable = "SAFES_TOOLS", DefaultDirectory = "/var/cache/safes/tools";
 
+    // The reader that is generated hands null for a key that is left out.
     [JsonPropertyName("stamp")]
-    public string Stamp { get; init; } = "";
+    public string Stamp { get; init => field = value ?? ""; } = "";
 
     [JsonPropertyName("qemu")]
     public required string Qemu { get; init; }
@@ -22,11 +23,11 @@ public sealed record Tools
 
     /// <summary>In addition to <see cref="ChildStart.DefaultEnvironment"/>.</summary>
     [JsonPropertyName("qemuEnvironment")]
-    public IReadOnlyDictionary<string, string> QemuEnvironment { get; init; } = FrozenDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> QemuEnvironment { get; init => field = value ?? FrozenDictionary<string, string>.Empty; } = FrozenDictionary<string, string>.Empty;
 
     /// <summary>Before all other arguments.</summary>
     [JsonPropertyName("qemuArguments")]
-    public IReadOnlyList<string> QemuArguments { get; init; } = [];
+    public IReadOnlyList<string> QemuArguments { get; init => field = value ?? []; } = [];
 
     /// <summary>Program and first arguments.</summary>
     [JsonPropertyName("virtiofsd")]
@@ -61,11 +62,12 @@ public sealed record Tools
     /// <summary>Reads tools.json and asks QEMU for its version.</summary>
     /// <exception cref="FileNotFoundException">packaging/tools has not been run.</exception>
     /// <exception cref="ToolException">QEMU does not start.</exception>
+    /// <exception cref="JsonException">tools.json makes no sense.</exception>
     public static async Task<Tools> LoadAsync(string? directory = null)
     {
         string file = Path.Combine(DirectoryOf(directory), "tools.json");
-        var tools = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file).ConfigureAwait(false), QemuJson.Default.Tools)
-            ?? throw new InvalidDataException($"{file} is empty");
+        var tools = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file).ConfigureAwait(false), QemuJson.Default.Tools) is { Virtiofsd.Count: > 0 } read
+            ? read : throw new InvalidDataException($"{file} names no virtiofsd");
         var said = await Tool.TryAsync(tools.Qemu, ["--version"], environment: tools.Environment).ConfigureAwait(false);
         const string Before = "QEMU emulator version ";
         return said.Exit == 0 && said.Output.StartsWith(Before, StringComparison.Ordinal)

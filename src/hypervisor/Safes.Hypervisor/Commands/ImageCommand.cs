@@ -27,7 +27,7 @@ internal static class ImageCommand
         {
             SafedCommand.RequireRoot();
             string from = Path.GetFullPath(parsed.GetValue(image)!);
-            var tools = await Tools.LoadAsync().ConfigureAwait(false);
+            var tools = await ServerTools.LoadAsync().ConfigureAwait(false);
             string to = Path.GetFullPath(parsed.GetValue(output) ?? PlaceOf(from, tools));
             var bundle = await new Telling(Console.Out).StepAsync("image", $"{to}", () => ImageBuild.RunAsync(
                 tools, parsed.GetValue(name) ?? NameOf(from), from, to, (long)parsed.GetValue(memory) << 20, parsed.GetValue(cpus))).ConfigureAwait(false);

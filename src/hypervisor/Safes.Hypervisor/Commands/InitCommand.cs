@@ -136,7 +136,7 @@ internal static class InitCommand
 
     private static async Task<int> InitAsync(Wish wish, IdFile owner, CancellationToken stop)
     {
-        var tools = await LoadToolsAsync().ConfigureAwait(false);
+        var tools = await ServerTools.LoadAsync().ConfigureAwait(false);
         var say = new Telling(Console.Out);
         say.Line($"Owner: {owner.Identity.MemberName}, fingerprint {owner.Fingerprint}     compare it with {owner.Identity.MemberName}, by voice");
         var images = await PrepareAsync(wish, tools, say).ConfigureAwait(false);
@@ -196,18 +196,6 @@ internal static class InitCommand
         finally
         {
             vault?.Dispose();
-        }
-    }
-
-    private static async Task<Tools> LoadToolsAsync()
-    {
-        try
-        {
-            return await Tools.LoadAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or ToolException)
-        {
-            throw new FaultException(FaultCodes.ToolMissing, ("tool", "QEMU and virtiofsd"), ("detail", e.Message));
         }
     }
 

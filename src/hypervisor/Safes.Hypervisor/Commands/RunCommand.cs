@@ -57,7 +57,7 @@ internal static class RunCommand
         log.Started(SafeApi.Version, paths.Name, Environment.ProcessId);
         using var vault = Vault.Load(paths.State);
         var premises = Premises.Read(paths);
-        var tools = await Tools.LoadAsync().ConfigureAwait(false);
+        var tools = await ServerTools.LoadAsync().ConfigureAwait(false);
         using var network = await SafeNetwork.CreateAsync(Premise.NetworkOf(paths, vault)).ConfigureAwait(false);
         await NetworkNamespace.EnsureAsync(paths.EmptyPin).ConfigureAwait(false);
         await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(paths, premises.GatewayImage, tools), network, GatewayPlan.Of(vault), stop)

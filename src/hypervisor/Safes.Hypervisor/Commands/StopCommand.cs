@@ -56,7 +56,7 @@ internal static class StopCommand
     {
         if (File.Exists(Premises.FileOf(paths)))
         {
-            await GatewayGuest.EndAsync(Premise.GatewayOf(paths, Premises.Read(paths).GatewayImage, await Tools.LoadAsync().ConfigureAwait(false))).ConfigureAwait(false);
+            await GatewayGuest.EndAsync(Premise.GatewayOf(paths, Premises.Read(paths).GatewayImage, await ServerTools.LoadAsync().ConfigureAwait(false))).ConfigureAwait(false);
         }
 
         if (File.Exists(Path.Combine(paths.State, "config.json")))

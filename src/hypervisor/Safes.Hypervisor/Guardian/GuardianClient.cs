@@ -54,9 +54,17 @@ public sealed class GuardianClient : IAsyncDisposable
             return found;
         }
 
-        var started = Start(options, time);
-        started.replaced = found;
-        return started;
+        try
+        {
+            var started = Start(options, time);
+            started.replaced = found;
+            return started;
+        }
+        catch
+        {
+            found?.Release();    // it guards on
+            throw;
+        }
     });
 
     /// <summary>Connects to the guardian that guards this safe already; null when there is none.</summary>
@@ -123,6 +131,12 @@ public sealed class GuardianClient : IAsyncDisposable
     /// <summary>Lets go of the guardian, which goes on by itself while armed and ends otherwise.</summary>
     public ValueTask DisposeAsync()
     {
+        Release();
+        return ValueTask.CompletedTask;
+    }
+
+    private void Release()
+    {
         Volatile.Write(ref state, 1);
         try
         {
@@ -132,8 +146,6 @@ public sealed class GuardianClient : IAsyncDisposable
         {
             // Gone already.
         }
-
-        return ValueTask.CompletedTask;
     }
 
     internal async Task ArmAsync(GuardedVolume volume, TimeSpan deadline, PidFd daemon)

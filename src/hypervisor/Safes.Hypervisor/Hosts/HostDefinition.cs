@@ -77,10 +77,10 @@ internal sealed record HostDefinition
             return hosts.ReadFile($"{name}/{FileName}", 16384) is { } text && JsonSerializer.Deserialize(text, HostsJson.Default.HostDefinition) is { } d &&
                 d.Name == name && HostName.IsValid(name) && d is
                 {
-                    Number: >= FirstNumber and <= LastNumber, Cpus: > 0, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest, BootedUnix: >= 0 and < StateRecord.LastUnix,
+                    Number: >= FirstNumber and <= LastNumber, Cpus: > 0 and <= HostRoom.MostCpus, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest, BootedUnix: >= 0 and < StateRecord.LastUnix,
                     SuspendedUnix: >= 0 and < StateRecord.LastUnix,
                 } && d.Image is not ("" or "." or "..") && !d.Image.Contains('/', StringComparison.Ordinal) &&
-                d.Next is null or { Cpus: > 0, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest } &&
+                d.Next is null or { Cpus: > 0 and <= HostRoom.MostCpus, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest } &&
                 hosts.Stat(name)?.User == d.User ? d : null;
         }
         catch (Exception e) when (e is JsonException or IOException)

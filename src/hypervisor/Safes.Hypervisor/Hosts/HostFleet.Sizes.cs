@@ -1,4 +1,5 @@
 using Safes.Contracts;
+using Safes.Linux;
 
 namespace Safes.Hypervisor.Hosts;
 
@@ -37,6 +38,9 @@ public sealed partial class HostFleet
     }
 
     /// <summary>What has to be saved when they are closed, now or after their next boot.</summary>
-    private long MemoryOfAllBut(VirtualHost? one) =>
-        hosts.Values.Where(h => h != one).Sum(h => Math.Max(h.Definition.MemoryBytes, h.Definition.Next?.MemoryBytes ?? 0));
+    private long MemoryOfAllBut(VirtualHost? one) => hosts.Values.Where(h => h != one).Sum(h => Math.Max(MemoryOf(h), Math.Min(h.Definition.Next?.MemoryBytes ?? 0, HostRoom.MemoryTotal())));
+
+    /// <summary>QEMU's user can write what it likes into its host's definition; but once it is made, only what has its room on the volume is memory.</summary>
+    private static long MemoryOf(VirtualHost host) => host.State is HostState.Starting
+        ? host.Definition.MemoryBytes : Math.Min(host.Definition.MemoryBytes, Stat.Find(host.Places.Ram)?.AllocatedBytes ?? 0);
 }

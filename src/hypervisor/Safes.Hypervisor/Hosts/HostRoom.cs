@@ -13,6 +13,9 @@ internal sealed class HostRoom(HostFleetOptions options)
     /// <summary>No memory and no disk is larger; what is read of any of them is held to it, so that no sum of theirs overflows.</summary>
     public const long Largest = 1L << 40;
 
+    /// <summary>The most processors that QEMU's machine takes.</summary>
+    public const int MostCpus = 255;
+
     private const long Sample = 48L << 20, Slack = 64L << 20, Smallest = 128L << 20;
 
     /// <summary>The part of the bound in which all dirty memory has to be on the disk; the rest is for everything else that closing does.</summary>
@@ -126,7 +129,8 @@ internal sealed class HostRoom(HostFleetOptions options)
         }
     }
 
-    private static long MemoryTotal() => long.Parse(
+    /// <summary>Bytes of memory that this server has.</summary>
+    public static long MemoryTotal() => long.Parse(
         File.ReadLines("/proc/meminfo").First(l => l.StartsWith("MemTotal:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
         CultureInfo.InvariantCulture) << 10;
 
