@@ -15,6 +15,8 @@ namespace Safes.Safed.Tests;
 /// </summary>
 internal sealed class Laptop(RealSafe safe, string name) : IDisposable
 {
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromMinutes(3);
+
     private Server? server;
     private Holding? holding;
 
@@ -27,6 +29,9 @@ internal sealed class Laptop(RealSafe safe, string name) : IDisposable
     public SafeRoster? Roster { get; private set; }
 
     public Opened? Opened { get; private set; }
+
+    /// <summary>Details of the steps that the last leave went through.</summary>
+    public List<string> Told { get; } = [];
 
     /// <summary>The owner's parts of the volume's key, kept for who looks for them.</summary>
     public (byte[] ServerShare, byte[] Share, byte[] Seed)? Claimed { get; private set; }
@@ -128,8 +133,10 @@ internal sealed class Laptop(RealSafe safe, string name) : IDisposable
 
     public async Task LeaveAsync()
     {
-        await foreach (var _ in Server.Calls.StreamAsync((c, o) => c.Leave(new LeaveRequest { Session = Opened!.Session }, o), RealSafe.Patience, Stop))
+        Told.Clear();
+        await foreach (var progress in Server.Calls.StreamAsync((c, o) => c.Leave(new LeaveRequest { Session = Opened!.Session }, o), LeaveLimit, Stop))
         {
+            Told.Add(progress.Step?.Detail ?? "");
         }
 
         holding?.Dispose();

@@ -21,12 +21,13 @@ internal sealed class RealSafe : IAsyncDisposable
 
     private readonly string home = Directory.CreateTempSubdirectory("safes-real-").FullName;
     private readonly SafePaths paths;
-    private readonly string outside = $"safes-real-{Environment.ProcessId}";
+    private readonly string outside;
     private Child? safed;
 
     private RealSafe(SafeConfiguration configuration, string? program)
     {
         paths = new SafePaths(Path.Combine(home, "state"), Path.Combine(home, "run"), configuration.Name);
+        outside = Path.GetFileName(home);
         Configuration = configuration with { Volume = Path.Combine(home, "volume") };
         Program = program ?? Path.Combine(AppContext.BaseDirectory, "safed");
         File.SetUnixFileMode(home, (UnixFileMode)0x1ed);

@@ -15,10 +15,13 @@ internal static class Parts
 
     private static readonly string Cache = Environment.GetEnvironmentVariable("SAFES_CACHE") ?? "/var/cache/safes";
 
+    /// <summary>Where tools.json lies.</summary>
+    public static readonly string ToolsDirectory = Path.Combine(Cache, "tools");
+
     private static readonly Lazy<Task<Tools>> LazyTools = new(async () =>
     {
-        await Tool.RunAsync(Path.Combine(Root, "packaging/tools"), [Path.Combine(Cache, "tools")], limit: TimeSpan.FromMinutes(10));
-        return await Tools.LoadAsync(Path.Combine(Cache, "tools"));
+        await Tool.RunAsync(Path.Combine(Root, "packaging/tools"), [ToolsDirectory], limit: TimeSpan.FromMinutes(10));
+        return await Tools.LoadAsync(ToolsDirectory);
     });
 
     private static readonly Lazy<Task<Bundle>> LazyBundle = new(async () => await BundleAsync(await LazyTools.Value));

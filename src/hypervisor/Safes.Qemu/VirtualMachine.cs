@@ -138,6 +138,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     public async Task ContinueAsync()
     {
         await Background.Run(() => Forget(Places)).ConfigureAwait(false);
+        Failpoint.Reach("resume: image forgotten");
         await qmp.CallAsync("cont", limit: start.Limits.Command).ConfigureAwait(false);
     }
 
@@ -170,12 +171,15 @@ public sealed class VirtualMachine : IAsyncDisposable
     {
         // QEMU waits for virtiofsd in this; so it may be that one which hangs.
         await NamedAsync(qmp.CallAsync("stop", limit: start.Limits.Command), "stop", start.Limits.Command).ConfigureAwait(false);
+        Failpoint.Reach("suspend: stopped");
         long length;
         using (var state = Fcntl.Open(Places.State, Fcntl.ReadWrite | Fcntl.NoFollow))
         {
             await MigrateAsync("migrate", state, start.Limits.Save).ConfigureAwait(false);
             length = Unistd.Position(state);
         }
+
+        Failpoint.Reach("suspend: saved");
 
         var digest = Background.Run(() => StateRecord.DigestOf(Places.State, length));
         try
@@ -187,7 +191,9 @@ public sealed class VirtualMachine : IAsyncDisposable
             throw new HungException("the volume", 0, "write-back", start.Limits.Flush);
         }
 
+        Failpoint.Reach("suspend: flushed");
         await QuitAsync().ConfigureAwait(false);
+        Failpoint.Reach("suspend: ended");
         var record = new StateRecord
         {
             Host = Hardware.Name,
@@ -203,6 +209,7 @@ public sealed class VirtualMachine : IAsyncDisposable
             SavedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
         };
         await Background.Run(() => record.Write(Places)).ConfigureAwait(false);
+        Failpoint.Reach("suspend: recorded");
     }
 
     /// <summary>Saves the stopped guest's state for a bundle: no record, the file is cut to its length.</summary>
@@ -227,6 +234,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         try
         {
             var guest = await AgentAsync(limit).ConfigureAwait(false);
+            Failpoint.Reach("stop: agent there");
             await guest.PowerOffAsync(limit).ConfigureAwait(false);
             await Ended.WaitAsync(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
         }

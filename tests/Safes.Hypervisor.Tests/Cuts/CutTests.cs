@@ -4,6 +4,7 @@ using Safes.Contracts.V1;
 using Safes.Hypervisor.Api;
 using Safes.Hypervisor.Tests.Vaults;
 using Safes.Linux;
+using Safes.Volumes.Tests;
 
 namespace Safes.Hypervisor.Tests.Cuts;
 
@@ -24,7 +25,7 @@ public abstract class CutTests(bool all)
             Assert.False(safe.IsArmed, $"it never came to '{step}'");
             bool whole = step == Steps.Init[^1];
             var run = await safe.SafedAsync(["status", "ledger"]);
-            Assert.Contains(whole ? "[not-running]" : "[no-safe]", run.Error, StringComparison.Ordinal);
+            Assert.Contains(whole ? "safed does not run" : "[no-safe]", run.Output + run.Error, StringComparison.Ordinal);
             if (!whole)
             {
                 var again = await safe.InitAsync();
@@ -33,7 +34,7 @@ public abstract class CutTests(bool all)
 
             var stop = await safe.SafedAsync(["stop", "ledger"]);
             Assert.True(stop.Exit == 0, $"{step}: {stop.Error}");
-            Assert.Empty(await safe.LeftAsync());
+            Assert.True(await safe.LeftAsync() is [], $"{step}: {string.Join(", ", await safe.LeftAsync())}");
         }
     }
 
@@ -134,6 +135,41 @@ public abstract class CutTests(bool all)
         }
 
         await NothingIsLeftAsync(safe);
+    }
+
+    [Fact]
+    public async Task Writing_back_that_is_killed_leaves_it_open_and_looking_for_holders_that_is_killed_begins_anew()
+    {
+        await using var safe = await RealSafe.RunningAsync();
+        using var anna = new TeamDevice(safe, safe.Anna);
+        await anna.ClaimAsync();
+        var session = await OpenAsync(anna);
+        await KilledAsync(safe, Steps.WriteBack, () => anna.FallSilentAsync(session));
+        anna.Reconnect();
+        Assert.Equal(State.Open, (await anna.HelloAsync()).State);
+        await OpensAndClosesAsync(safe, anna, Steps.WriteBack);
+
+        session = await OpenAsync(anna);
+        await using (var holding = await Holding.ProcessAsync(
+            "nsenter", [$"--mount=/proc/{safe.Pid}/ns/mnt", "sh", "-c", $"exec 3<{safe.Paths.MountPoint}/safe/share/plan && echo held && exec sleep 1000"]))
+        {
+            await KilledAsync(safe, Steps.Holders, () => anna.LeaveAsync(session));
+            await EventuallyAsync(async () => (await safe.SafedAsync(["status", "ledger"])).Output.Contains($"pid {holding.Pid}", StringComparison.Ordinal));
+            Assert.False(safe.Facts.IsClosed);
+        }
+
+        Assert.True(await safe.IsClosedWithinAsync(Patience), $"{safe.Facts}");
+        anna.Reconnect();
+        await OpensAndClosesAsync(safe, anna, Steps.Holders);
+        await NothingIsLeftAsync(safe);
+
+        static async Task EventuallyAsync(Func<Task<bool>> holds)
+        {
+            for (var end = BootClock.Now + Patience; !await holds(); await Task.Delay(100, TestContext.Current.CancellationToken))
+            {
+                Assert.True(BootClock.Now < end, "the holder is not named");
+            }
+        }
     }
 
     [Fact]

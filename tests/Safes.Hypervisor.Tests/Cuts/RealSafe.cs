@@ -173,8 +173,21 @@ internal sealed class RealSafe : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Everything of it that is left anywhere: processes, mounts, loop devices, namespaces.</summary>
+    /// <summary>Everything of it that is left anywhere: processes, mounts, loop devices, namespaces. The kernel takes a namespace apart a moment after its last user.</summary>
     public async Task<IReadOnlyList<string>> LeftAsync()
+    {
+        for (var end = BootClock.Now + TimeSpan.FromSeconds(10); await FindLeftAsync() is not []; await Task.Delay(50))
+        {
+            if (BootClock.Now > end)
+            {
+                break;
+            }
+        }
+
+        return await FindLeftAsync();
+    }
+
+    private async Task<IReadOnlyList<string>> FindLeftAsync()
     {
         var facts = Facts;
         string outside = await Tool.RunAsync("ip", ["-o", "link", "show"], network: Outside);

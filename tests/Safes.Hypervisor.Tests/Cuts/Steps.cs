@@ -13,7 +13,7 @@ internal static class Steps
 
     public static IReadOnlyList<string> Init { get; } =
     [
-        "init: begun", "init: keys written", "init: configuration written", "init: volume made", "init: volume named", "init: premises written", "init: network made", "init: gateway up",
+        "init: directory made", "init: begun", "init: keys written", "init: configuration written", "init: volume made", "init: volume marked", "init: volume named", "init: premises written", "init: network made", "init: gateway up",
         "init: address written", "init: finished",
     ];
 
@@ -47,14 +47,17 @@ internal static class Steps
     /// <summary>Killed here, the next safed cannot know yet that it was closing.</summary>
     public static IReadOnlyList<string> BeforeItIsKnown { get; } = ["Closing AllowDevices", "Closing ForgetSessions"];
 
-    /// <summary>These need guests.</summary>
-    public static IReadOnlyList<string> Hosts { get; } = ["host: files made", "host: loaded", "host: defined", "host: running", "host: introduced"];
+    /// <summary>A step of the volume's locking that comes only when something is in the way.</summary>
+    public const string Holders = "lock: find what holds it";
 
-    /// <summary>Steps of the volume's locking that come only when something is in the way, and effects that are no step of these ways.</summary>
-    public static IReadOnlyList<string> Elsewhere { get; } = ["lock: find what holds it", "WriteBack", "Reboot"];
+    /// <summary>Comes when nobody answers any more.</summary>
+    public const string WriteBack = "Open WriteBack";
+
+    /// <summary>Not killed at: what would go on in its place is the server's reboot.</summary>
+    public const string Reboot = "Reboot";
 
     public static IReadOnlyList<string> All { get; } =
-        [.. Init, .. Header, NewSecret, .. Roster, .. Claim, .. Opening, .. Again, .. Restart, .. Closing, .. Hosts, .. Elsewhere];
+        [.. Init, .. Header, NewSecret, .. Roster, .. Claim, .. Opening, .. Again, .. Restart, .. Closing, Holders, WriteBack, Reboot, .. HostSteps.All];
 
     /// <summary>A quarter of them for every run, the others for the long one.</summary>
     public static IEnumerable<string> Some(IReadOnlyList<string> steps, bool all) => steps.Where((_, i) => all || i % 4 == 3);

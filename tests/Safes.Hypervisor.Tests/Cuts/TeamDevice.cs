@@ -75,6 +75,14 @@ internal sealed class TeamDevice(RealSafe safe, Person person) : IDisposable
         }
     }
 
+    /// <summary>Begins to answer, and is gone.</summary>
+    public async Task FallSilentAsync(Opened session)
+    {
+        using var call = Client.Renew();
+        await call.RequestStream.WriteAsync(new LeaseAnswer { Session = session.Session });
+        await call.ResponseStream.MoveNext();
+    }
+
     public async Task AddAsync(Opened session, Person who) =>
         await ChangeAsync(session, roster => AddMember.Sign(roster, person.Device, person.Keys.Signing, who.Keys.CreateId().Identity, false));
 

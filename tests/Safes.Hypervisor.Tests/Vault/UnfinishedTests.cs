@@ -31,6 +31,18 @@ public sealed class UnfinishedTests : IDisposable
     }
 
     [Fact]
+    public void One_that_was_cut_short_while_its_first_word_was_written_is_begun_anew()
+    {
+        Directory.CreateDirectory(paths.State);
+        File.WriteAllText(Path.Combine(paths.State, "unfinished.new"), "ha");
+        Assert.Null(Unfinished.Find(paths.State));
+        Begin();
+        Assert.Equal(volume, Unfinished.Find(paths.State)!.Volume);
+        Undo();
+        Assert.False(Directory.Exists(paths.State));
+    }
+
+    [Fact]
     public void Somebody_else_s_file_of_the_volume_s_name_is_neither_replaced_nor_taken_away()
     {
         Begin();

@@ -140,6 +140,86 @@ public sealed class GatewayTests(SharedScene shared) : IClassFixture<SharedScene
         Assert.False(await scene.Bob.ReachesAsync(scene.Host, 22));
     }
 
+    /// <summary>The bridges let everything through: what holds is the gateway's own, from its first packet on.</summary>
+    [Fact]
+    public async Task While_a_killed_gateway_comes_back_nothing_passes_from_a_device_without_a_session_and_a_host_begins_nothing()
+    {
+        var scene = await shared.SceneAsync();
+        await scene.Guest.AllowAsync([scene.Anna.Address]);
+        await scene.OpenBridgesAsync();
+        // Packets are counted where they would arrive, whatever became of the attempt.
+        string host = scene.Server.At("h10");
+        await CountAsync(host, $"ip saddr {scene.Anna.Address} counter name allowed", $"ip saddr {scene.Bob.Address} counter name refused");
+        foreach (var device in (TestDevice[])[scene.Anna, scene.Bob])
+        {
+            await CountAsync(device.Pin, $"ip saddr {scene.Host} tcp flags & (syn | ack) == syn | ack counter name allowed", $"ip saddr {scene.Host} tcp flags & (syn | ack) == syn counter name refused");
+        }
+
+        try
+        {
+            Assert.True(await scene.Anna.ReachesAsync(scene.Host, 22));
+            long before = await CountedAsync(host, "allowed");
+            using var over = new CancellationTokenSource();
+            (string Pin, System.Net.IPAddress To, int Port)[] ways =
+                [(scene.Bob.Pin, scene.Host, 22), (scene.Anna.Pin, scene.Host, 22), (host, scene.Anna.Address, 2222), (host, scene.Bob.Address, 2222)];
+            var attempts = ways.Select(way => AttemptAsync(way, over.Token)).ToArray();
+            var up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            scene.Guest.Changed += now => (now ? up : new TaskCompletionSource()).TrySetResult();
+            using (var process = PidFd.Open(scene.Guest.Pid))
+            {
+                process!.Kill();
+            }
+
+            await up.Task.WaitAsync(TimeSpan.FromSeconds(90), TestContext.Current.CancellationToken);
+            await Task.WhenAll(scene.Anna.ReconnectAsync(), scene.Bob.ReconnectAsync());
+            for (var end = BootClock.Now + TimeSpan.FromSeconds(60); await CountedAsync(host, "allowed") == before;)
+            {
+                Assert.True(BootClock.Now < end, "not even who may gets through again");
+            }
+
+            await over.CancelAsync();
+            Assert.All(await Task.WhenAll(attempts), n => Assert.True(n > 50, $"{n} attempts"));
+            Assert.Equal(0, await CountedAsync(host, "refused"));
+            Assert.Equal(0, await CountedAsync(scene.Anna.Pin, "refused"));
+            Assert.Equal(0, await CountedAsync(scene.Bob.Pin, "refused"));
+
+            // The control: the counters see what is let through.
+            await scene.Guest.AllowAsync([scene.Anna.Address, scene.Bob.Address]);
+            Assert.True(await scene.Bob.ReachesAsync(scene.Host, 22, 10_000));
+            Assert.NotEqual(0, await CountedAsync(host, "refused"));
+            Assert.NotEqual(0, await CountedAsync(scene.Bob.Pin, "allowed"));
+        }
+        finally
+        {
+            foreach (string pin in (string[])[host, scene.Anna.Pin, scene.Bob.Pin])
+            {
+                await TestServer.NftAsync(pin, "delete table ip counting\n");
+            }
+
+            await scene.RestartSafedAsync();
+        }
+
+        static Task CountAsync(string pin, params string[] rules) => TestServer.NftAsync(
+            pin, $"table ip counting {{\n counter allowed {{ }}\n counter refused {{ }}\n chain input {{ type filter hook input priority -10; policy accept;\n{string.Join('\n', rules)}\n }}\n}}\n");
+
+        static async Task<long> CountedAsync(string pin, string name) => long.Parse(
+            (await Tool.RunAsync("nft", ["list", "counter", "ip", "counting", name], network: pin)).Split("packets ")[1].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+
+        // Each a first packet: who waits for the kernel to repeat one would ask once a second.
+        static async Task<int> AttemptAsync((string Pin, System.Net.IPAddress To, int Port) way, CancellationToken over)
+        {
+            for (int n = 0; ; n++)
+            {
+                if (over.IsCancellationRequested)
+                {
+                    return n;
+                }
+
+                await TestServer.ReachesAsync(way.Pin, null, way.To, way.Port, milliseconds: 40);
+            }
+        }
+    }
+
     [Fact]
     public async Task A_path_of_1280_bytes_that_loses_fragments_carries_everything()
     {

@@ -3,7 +3,6 @@ using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Rules;
 using Safes.Hypervisor.Sessions;
-using Safes.Hypervisor.Transfers;
 using Safes.Hypervisor.Vaults;
 using Safes.Linux;
 using Safes.Volumes;
@@ -13,8 +12,7 @@ namespace Safes.Hypervisor.Effects;
 /// <summary>The hosts of an open volume.</summary>
 public sealed partial class SafeEffects
 {
-    /// <summary>The uid, in hosts and so in the share, of the member who was admitted first.</summary>
-    internal const uint FirstUser = 3001;
+    private const uint FirstUser = 3001;
 
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
 
@@ -115,17 +113,7 @@ public sealed partial class SafeEffects
         fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", Api.Messages.Of(h));
         await fleet.LoadAsync().ConfigureAwait(false);
         var roster = Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
-        var rules = RuleKeeper.Open(Volume.Root, roster);
-        var transfers = new TransferRoom(
-            Volume.Root.Open,
-            async () =>
-            {
-                var room = await Volume.RoomAsync().ConfigureAwait(false);
-                return (room.Total, room.Free);
-            },
-            member => new Transfer.FileOwner(FirstUser + member, VolumeLayout.TeamGroup),
-            () => rules.DataOut);
-        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), rules, Volume.Root, transfers);
+        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), RuleKeeper.Open(Volume.Root, roster), Volume.Root);
     }
 
     /// <summary>
@@ -180,7 +168,9 @@ public sealed partial class SafeEffects
             var outcomes = await open.Hosts.SuspendAllAsync(Vault.Generation, left > Least ? left : Least, Progress).ConfigureAwait(false);
             foreach (var lost in outcomes.Where(o => !o.Done))
             {
-                parts.Log.Trouble(lost.Fault, $"host {lost.Host} was stopped hard, its memory is lost ({lost.Hung ?? lost.Fault?.Code.Code})");
+                string why = $"its memory is lost, its disk is not: {HostFaults.Note(lost.Fault!)}";
+                parts.Log.Trouble(null, $"host {lost.Host} was stopped hard, {why}");
+                parts.Report(new HostStep(lost.Host, "stopped hard", Done: true, why));
             }
         }
     }

@@ -359,7 +359,9 @@ public sealed partial class HostFleet : IAsyncDisposable
 
     private async Task TakeAwayAsync(string name, int number)
     {
+        Failpoint.Reach("remove: ended");
         await Background.Run(() => Directory.RemoveTree(name)).ConfigureAwait(false);
+        Failpoint.Reach("remove: files gone");
         string run = Path.Combine(Options.RunDirectory, name);
         if (System.IO.Directory.Exists(run))
         {
@@ -367,6 +369,7 @@ public sealed partial class HostFleet : IAsyncDisposable
         }
 
         await Options.Ports.ForgetAsync(number).ConfigureAwait(false);
+        Failpoint.Reach("remove: port gone");
     }
 
     private async Task<IDisposable> OneAtATimeAsync()

@@ -22,7 +22,8 @@ internal sealed partial class VirtualHost(
 
     public HostDefinition Definition { get; private set; } = definition;
 
-    public HostState State { get; private set; }
+    /// <summary>Until it was looked at, or is made, its room counts as it is defined.</summary>
+    public HostState State { get; private set; } = HostState.Starting;
 
     public string Note { get; private set; } = "";
 
@@ -123,7 +124,9 @@ internal sealed partial class VirtualHost(
                 long saved = StateRecord.Find(Places)?.SavedUnix ?? 0;
                 // Not given up half way: a load has changed the memory, and only a machine that goes on can be suspended again.
                 Attach(await VirtualMachine.LoadAsync(Start()).ConfigureAwait(false));
+                Failpoint.Reach("resume: loaded");
                 await machine!.ContinueAsync().ConfigureAwait(false);
+                Failpoint.Reach("resume: running");
                 Definition = Definition with { SuspendedUnix = saved };     // written when it has settled: nobody waits for that
             }
         }
@@ -177,10 +180,13 @@ internal sealed partial class VirtualHost(
             await Background.Run(() => HostFiles.ClearRam(Hardware, Places)).ConfigureAwait(false);
         }
 
+        Failpoint.Reach("boot: memory cleared");
         using (steps.Begin("boot"))
         {
             Attach(await VirtualMachine.StartAsync(Start()).ConfigureAwait(false));
+            Failpoint.Reach("boot: started");
             Define(Definition with { Running = true, BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), SuspendedUnix = 0 });
+            Failpoint.Reach("boot: defined");
             await ReserveAsync().ConfigureAwait(false);    // what suspending needs, so before anything is given up
             await machine!.AgentAsync(options.Limits.Boot).WaitAsync(stop).ConfigureAwait(false);
         }

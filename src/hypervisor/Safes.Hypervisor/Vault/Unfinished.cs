@@ -13,7 +13,7 @@ namespace Safes.Hypervisor.Vaults;
 /// <param name="Made">The mark of the file that was made; without it, whatever has that name is not of this init.</param>
 internal sealed record Unfinished(string Volume, string? Made)
 {
-    private const string Name = "unfinished";
+    private const string Name = "unfinished", NameWhileWritten = Name + ".new";
     private const int MostBytes = 4096;
 
     private static readonly FileOperations Files = new();
@@ -30,12 +30,13 @@ internal sealed record Unfinished(string Volume, string? Made)
     /// <exception cref="FaultException"><see cref="FaultCodes.SafeExists"/>: something is there already, and not of an init.</exception>
     public static void Begin(SafePaths paths, string volume)
     {
-        if (Directory.Exists(paths.State) && Directory.EnumerateFileSystemEntries(paths.State).Any(e => Path.GetFileName(e) != Name))
+        if (Directory.Exists(paths.State) && Directory.EnumerateFileSystemEntries(paths.State).Any(e => Path.GetFileName(e) is not (Name or NameWhileWritten)))
         {
             throw new FaultException(FaultCodes.SafeExists, ("name", paths.Name), ("path", paths.State));
         }
 
         Files.MakeDirectory(paths.State);
+        Failpoint.Reach("init: directory made");
         Write(paths.State, volume);
     }
 
@@ -45,6 +46,7 @@ internal sealed record Unfinished(string Volume, string? Made)
     {
         string partial = Partial(paths, volume);
         Write(paths.State, $"{volume}\n{MarkOf(partial)}");
+        Failpoint.Reach("init: volume marked");
         File.Move(partial, volume, overwrite: false);
         Files.SyncDirectory(Path.GetDirectoryName(volume)!);
     }

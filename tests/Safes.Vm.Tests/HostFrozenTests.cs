@@ -1,0 +1,121 @@
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Hypervisor.Tests.Cuts;
+using Safes.Linux;
+
+namespace Safes.Vm.Tests;
+
+/// <summary>
+/// A host's QEMU, or its virtiofsd, stands still from a named step on: that step is given up at its deadline, the program is named to the
+/// member, the safe closes within its bound, and the host is back at the next open.
+/// </summary>
+[Trait("needs", "guest")]
+public abstract class HostFrozenTests(GuestSafe safe, bool all) : IClassFixture<GuestSafe>
+{
+    private static readonly (string Step, string Program)[] Leaving =
+    [
+        ("suspend: stopped", "QEMU"), ("suspend: saved", "virtiofsd"), ("suspend: stopped", "virtiofsd"), ("suspend: saved", "QEMU"), ("suspend: flushed", "QEMU"),
+        ("suspend: flushed", "virtiofsd"),
+    ];
+
+    private static readonly (string Step, string Program)[] Opening =
+        [("resume: loaded", "QEMU"), ("resume: image forgotten", "QEMU"), ("resume: loaded", "virtiofsd"), ("resume: running", "QEMU"), ("resume: running", "virtiofsd")];
+
+    [Fact]
+    public async Task One_that_stands_still_while_the_safe_closes_is_named_and_the_safe_closes_in_time()
+    {
+        await HasAsync("leaving");
+        foreach (var (step, program) in Some(Leaving))
+        {
+            safe.Arm(step, stop: true);
+            var begun = BootClock.Now;
+            var leaving = safe.Owner.LeaveAsync();
+            int frozen = await FreezeAsync(step, "leaving", program);
+            await leaving;
+            Assert.True(await safe.IsClosedWithinAsync(begun + TimeSpan.FromSeconds(safe.Safe.Configuration.BoundSeconds) - BootClock.Now), $"{step}, {program}");
+            Assert.Contains(safe.Owner.Told, t => t.Contains($"{program} (pid {frozen}) did not end '", StringComparison.Ordinal));
+            Assert.Empty(safe.Qemus("leaving"));
+            Assert.Empty(safe.Virtiofsds);
+            await safe.OpenAsync();
+            await safe.ReadyAsync("leaving", step);
+        }
+
+        await safe.RemoveAsync("leaving");
+        await safe.Owner.LeaveAsync();
+    }
+
+    [Fact]
+    public async Task One_that_stands_still_while_its_host_goes_on_is_named_and_keeps_nobody_from_working_or_closing()
+    {
+        await HasAsync("opening");
+        foreach (var (step, program) in Some(Opening))
+        {
+            await safe.Owner.LeaveAsync();
+            safe.Arm(step, stop: true);
+            var opening = safe.OpenAsync();
+            int frozen = await FreezeAsync(step, "opening", program);
+            await opening;
+            Host? told = null;
+            for (var end = BootClock.Now + GuestSafe.Patience; (told = await safe.FindAsync("opening"))!.State == "starting"; await Task.Delay(200, TestContext.Current.CancellationToken))
+            {
+                Assert.True(BootClock.Now < end, $"{step}: {told}");
+            }
+
+            Assert.True(told!.State is "failed" or "degraded", $"{step}, {program}: {told}");
+            Assert.True(told.Note.Contains($"{frozen}", StringComparison.Ordinal) || told.State == "degraded", $"{step}, {program}: {told}");
+            var begun = BootClock.Now;
+            await safe.Owner.LeaveAsync();
+            Assert.True(await safe.IsClosedWithinAsync(begun + TimeSpan.FromSeconds(safe.Safe.Configuration.BoundSeconds) - BootClock.Now), $"{step}, {program}");
+            Assert.Empty(safe.Qemus("opening"));
+            await safe.OpenAsync();
+            await safe.ReadyAsync("opening", step);
+        }
+
+        await safe.RemoveAsync("opening");
+        await safe.Owner.LeaveAsync();
+    }
+
+    [Fact]
+    public async Task One_that_stands_still_while_its_host_is_stopped_is_ended_and_the_host_starts_again()
+    {
+        await HasAsync("stopping");
+        safe.Arm(HostSteps.Stopping[0], stop: true);
+        var stopping = safe.StopAsync("stopping");
+        await FreezeAsync(HostSteps.Stopping[0], "stopping", "QEMU");
+        await stopping;
+        Assert.Equal("stopped", (await safe.FindAsync("stopping"))!.State);
+        Assert.Empty(safe.Qemus("stopping"));
+        await safe.StartAsync("stopping");
+        await safe.ReadyAsync("stopping", "started again");
+        await safe.RemoveAsync("stopping");
+        await safe.Owner.LeaveAsync();
+    }
+
+    /// <summary>Waits until safed has stopped itself there, stops the program, and lets safed go on.</summary>
+    private async Task<int> FreezeAsync(string step, string host, string program)
+    {
+        await safe.StoppedAsync(step);
+        int pid = program == "QEMU" ? safe.Qemus(host).Single() : safe.Virtiofsds[^1];
+        using var process = PidFd.Open(pid)!;
+        process.Signal(SignalNumbers.Stop);
+        safe.Safe.Signal(SignalNumbers.Continue);
+        return pid;
+    }
+
+    private async Task HasAsync(string host)
+    {
+        await safe.OpenAsync();
+        await safe.AddAsync(host);
+        await safe.ReadyAsync(host, "new");
+    }
+
+    /// <summary>The first for every run, the others for the long one.</summary>
+    private IEnumerable<(string Step, string Program)> Some(IReadOnlyList<(string Step, string Program)> cases) => all ? cases : cases.Take(1);
+}
+
+/// <summary>One step of each.</summary>
+public sealed class SomeHostFrozenTests(GuestSafe safe) : HostFrozenTests(safe, all: false);
+
+/// <summary>All of them.</summary>
+[Trait("takes", "long")]
+public sealed class AllHostFrozenTests(GuestSafe safe) : HostFrozenTests(safe, all: true);
