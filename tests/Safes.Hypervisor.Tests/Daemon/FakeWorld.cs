@@ -32,6 +32,8 @@ internal sealed class FakeWorld : IEffects
 
     public IReadOnlyList<Effect> Performed => [.. performed];
 
+    public void ForgetPerformed() => performed.Clear();
+
     public IEnumerable<string> Names => Performed.Select(e => e.Name);
 
     public TimeSpan LimitOf(Effect effect) => Limit;
