@@ -76,6 +76,7 @@ public sealed class SizeTests : IAsyncLifetime
             Assert.Equal((code, why), (fault.Code, fault.Details.GetValueOrDefault("why")));
         }
 
+        GiveMemory("other");
         await using var slow = await FleetAsync(tools, o => o with { WriteBackRate = 4 << 20, Bound = TimeSpan.FromSeconds(120) });
         Assert.Equal("bound", (await Assert.ThrowsAsync<FaultException>(() => slow.ResizeAsync(new("desk", MemoryBytes: 200 * MiB)))).Details["why"]);
         Assert.Equal(before, File.ReadAllText(Path.Combine(Home, "host.json")));
@@ -208,6 +209,40 @@ public sealed class SizeTests : IAsyncLifetime
         await removing;
         Assert.False(Directory.Exists(Home));
         Assert.Equal("other", Assert.Single(fleet.Status()).Name);
+    }
+
+    [Fact]
+    public async Task What_a_definition_claims_as_memory_counts_as_far_as_it_has_its_room()
+    {
+        string definition = Path.Combine(Home, "host.json");
+        string text = await File.ReadAllTextAsync(definition, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(definition, text.Replace($"\"memory_bytes\": {Memory}", $"\"memory_bytes\": {1L << 40}", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        HostFleetOptions WithRoomForTwo(HostFleetOptions o) => o with { WriteBackRate = 2.5 * Memory * 2 / o.Bound.TotalSeconds };
+        await using (var fleet = await FleetAsync(tools, WithRoomForTwo))
+        {
+            Assert.Equal(2 * Memory, (await fleet.ResizeAsync(new("other", MemoryBytes: 2 * Memory))).Next!.MemoryBytes);
+        }
+
+        // The control: what is there counts.
+        GiveMemory("desk");
+        await using (var fleet = await FleetAsync(tools, WithRoomForTwo))
+        {
+            var fault = await Assert.ThrowsAsync<FaultException>(() => fleet.ResizeAsync(new("other", MemoryBytes: 2 * Memory)));
+            Assert.Equal((FaultCodes.HostMemory, "bound"), (fault.Code, fault.Details["why"]));
+        }
+
+        await File.WriteAllTextAsync(definition, text.Replace("\"cpus\": 1,", "\"cpus\": 256,", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await using (var fleet = await FleetAsync(tools))
+        {
+            Assert.Equal(HostState.Failed, fleet.Status().Single(s => s.Name == "desk").State);
+        }
+    }
+
+    /// <summary>Its RAM's room, as a host has that was made.</summary>
+    private void GiveMemory(string host)
+    {
+        using var file = Fcntl.Open(volume.At($"hosts/{host}/ram"), Fcntl.ReadWrite);
+        Fcntl.Allocate(file, 0, Memory);
     }
 
     private async Task<HostFleet> FleetAsync(Tools with, Func<HostFleetOptions, HostFleetOptions>? change = null)
