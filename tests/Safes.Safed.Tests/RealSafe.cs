@@ -244,7 +244,13 @@ internal sealed class RealSafe : IAsyncDisposable
         string program = Path.Combine(home, "qemu");
         await File.WriteAllTextAsync(Path.Combine(home, "tools.json"), JsonSerializer.Serialize(new
         {
-            qemu = program, qemuEnvironment = new Dictionary<string, string>(), qemuArguments = Array.Empty<string>(), qemuImg = program, virtiofsd = new[] { program }, kernel = "", modules = "", busybox = "", accelerator = "tcg",
+            qemu = program,
+            qemuImg = program,
+            virtiofsd = new[] { program },
+            kernel = "",
+            modules = "",
+            busybox = "",
+            accelerator = "tcg",
         }));
         Directory.CreateDirectory(paths.StateRoot, (UnixFileMode)0x1c0);
         Directory.CreateDirectory(paths.Run, (UnixFileMode)0x1c0);

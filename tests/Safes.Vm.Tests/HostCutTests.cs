@@ -54,6 +54,13 @@ public abstract class HostCutTests(GuestSafe safe, bool all) : IClassFixture<Gue
             }
 
             await safe.ReadyAsync("started", step);
+            if (step == "boot: started")
+            {
+                // Taken over before it was written down that it runs: it is one of those that the next open resumes.
+                await ClosesAsync(step);
+                await safe.OpenAsync();
+                await safe.ReadyAsync("started", $"{step}, opened again");
+            }
         }
 
         await safe.RemoveAsync("started");

@@ -55,7 +55,9 @@ internal sealed class TeamDevice(RealSafe safe, Person person) : IDisposable
         var key = await Client.GetOneTimeKeyAsync(new OneTimeKeyRequest());
         using var call = Client.Open(new OpenRequest
         {
-            OneTimeKey = key.PublicKey, Head = key.Head, Generation = key.Generation,
+            OneTimeKey = key.PublicKey,
+            Head = key.Head,
+            Generation = key.Generation,
             Sealed = Seal(key, Purpose.Open, roster.Safe, key.Head.Span, key.Generation, [], person.Ck),
         });
         Opened? opened = null;

@@ -220,6 +220,28 @@ public class GuardianTests
     }
 
     [Fact]
+    public async Task A_strange_one_beside_which_none_starts_is_let_go_of_and_guards_on()
+    {
+        string place = Directory.CreateTempSubdirectory("safes-strange-").FullName;
+        await using var other = await Holding.ProcessAsync("sh", ["-c", "echo held; exec sleep 1000"]);
+        using var otherProcess = PidFd.Open(other.Pid)!;
+        var options = new GuardianOptions(place, ["/bin/false"]);
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(options.Socket));
+        listener.Listen(4);
+        var starting = GuardianClient.StartOrConnectAsync(options, TimeSpan.FromSeconds(5));
+        using var connection = await listener.AcceptAsync(TestContext.Current.CancellationToken);
+        byte[] said = new byte[16];
+        await connection.ReceiveAsync(said, TestContext.Current.CancellationToken);
+        Rights.Send(connection, GuardianMessage.Hello(other.Pid, BootClock.Now + TimeSpan.FromMinutes(5), GuardianMessage.Version + 1), otherProcess.Handle);
+        await Assert.ThrowsAsync<GuardianException>(() => starting);
+        Assert.Equal(0, await connection.ReceiveAsync(said, TestContext.Current.CancellationToken));
+        Assert.False(otherProcess.WaitForEnd(TimeSpan.Zero));
+        listener.Close();
+        Directory.Delete(place, recursive: true);
+    }
+
+    [Fact]
     public async Task One_that_does_not_answer_a_restarted_daemon_is_ended_once_another_guards()
     {
         await using var scene = await Scene.OpenAsync();

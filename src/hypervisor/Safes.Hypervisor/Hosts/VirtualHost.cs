@@ -39,7 +39,11 @@ internal sealed partial class VirtualHost(
     public HostStatus Status() => new(
         Definition.Name, State, Definition.Cpus, Definition.MemoryBytes, Definition.DiskBytes, options.Ports.Address(Definition.Number),
         machine is null ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Max(0, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.BootedUnix)),
-        Note, Definition.Image, 0) { SuspendedUnix = Definition.SuspendedUnix, Next = Definition.Next };
+        Note, Definition.Image, 0)
+    {
+        SuspendedUnix = Definition.SuspendedUnix,
+        Next = Definition.Next,
+    };
 
     /// <summary>What its files say while nothing runs.</summary>
     public void Look()
@@ -67,6 +71,12 @@ internal sealed partial class VirtualHost(
         if (await VirtualMachine.AdoptAsync(Start()).ConfigureAwait(false) is { } found)
         {
             Attach(found);
+            if (!Definition.Running)
+            {
+                // Whoever booted it ended before that was written down; else it would stay suspended after the next close.
+                Define(Definition with { Running = true, BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), SuspendedUnix = 0 });
+            }
+
             Become(await ReserveAsync().ConfigureAwait(false));
         }
         else
