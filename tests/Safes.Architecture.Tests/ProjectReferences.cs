@@ -9,12 +9,12 @@ public class ProjectReferences
     {
         ["Safes.Cli"] = ["Safes.Client"],
         ["Safes.Console"] = ["Safes.Client"],
-        ["Safes.Client"] = ["Safes.Contracts", "Safes.Keys", "Safes.Roster", "Safes.Rules", "Safes.Secrets", "Safes.Linux"],
+        ["Safes.Client"] = ["Safes.Contracts", "Safes.Keys", "Safes.Roster", "Safes.Rules", "Safes.Secrets", "Safes.Transfer", "Safes.Linux"],
         ["Safes.Gateway"] = ["Safes.Contracts", "Safes.Linux"],
         ["Safes.Hypervisor"] =
         [
             "Safes.Lifecycle", "Safes.Qemu", "Safes.Network", "Safes.Volumes", "Safes.Keys", "Safes.Roster", "Safes.Rules", "Safes.Secrets", "Safes.Contracts",
-            "Safes.Linux",
+            "Safes.Transfer", "Safes.Linux",
         ],
         ["Safes.Qemu"] = ["Safes.Linux", "Safes.Secrets"],
         ["Safes.Network"] = ["Safes.Linux", "Safes.Secrets"],
@@ -23,6 +23,7 @@ public class ProjectReferences
         ["Safes.Roster"] = ["Safes.Keys", "Safes.Secrets"],
         ["Safes.Keys"] = ["Safes.Secrets"],
         ["Safes.Secrets"] = ["Safes.Linux"],
+        ["Safes.Transfer"] = ["Safes.Contracts", "Safes.Linux"],
         ["Safes.Lifecycle"] = [],
         ["Safes.Linux"] = [],
         ["Safes.Contracts"] = [],

@@ -5,7 +5,7 @@ internal static class HeaderNumbers
 {
     public static readonly string[] Includes =
     [
-        "stdio.h", "stddef.h", "errno.h", "fcntl.h", "signal.h", "spawn.h", "sched.h", "termios.h", "time.h", "unistd.h", "poll.h", "stdlib.h", "net/if.h",
+        "stdio.h", "stddef.h", "dirent.h", "errno.h", "fcntl.h", "signal.h", "spawn.h", "sched.h", "termios.h", "time.h", "unistd.h", "poll.h", "stdlib.h", "net/if.h",
         "sys/ioctl.h", "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/reboot.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h", "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h",
         "sys/wait.h", "sys/file.h", "sys/timerfd.h", "sys/timex.h", "linux/openat2.h", "linux/if_tun.h", "linux/seccomp.h", "linux/filter.h", "linux/fscrypt.h", "linux/fs.h", "linux/loop.h", "linux/keyctl.h",
         "linux/magic.h", "linux/reboot.h", "linux/falloc.h", "linux/vm_sockets.h",
@@ -26,7 +26,7 @@ internal static class HeaderNumbers
         ("BootClock.ClockBoottime", "CLOCK_BOOTTIME"),
         ("Errno.NotPermitted", "EPERM"), ("Errno.NoEntry", "ENOENT"), ("Errno.Interrupted", "EINTR"), ("Errno.Io", "EIO"), ("Errno.Again", "EAGAIN"),
         ("Errno.Access", "EACCES"), ("Errno.Busy", "EBUSY"), ("Errno.Exists", "EEXIST"), ("Errno.Invalid", "EINVAL"), ("Errno.NoSpace", "ENOSPC"),
-        ("Errno.ReadOnly", "EROFS"), ("Errno.NotSupported", "EOPNOTSUPP"), ("Errno.NoKey", "ENOKEY"), ("Errno.NoSyscall", "ENOSYS"),
+        ("Errno.ReadOnly", "EROFS"), ("Errno.CrossDevice", "EXDEV"), ("Errno.BrokenPipe", "EPIPE"), ("Errno.NameTooLong", "ENAMETOOLONG"), ("Errno.QuotaExceeded", "EDQUOT"), ("Errno.NotSupported", "EOPNOTSUPP"), ("Errno.NoKey", "ENOKEY"), ("Errno.NoSyscall", "ENOSYS"),
         ("Errno.NoChild", "ECHILD"), ("Errno.NoProcess", "ESRCH"),
         ("Errno.NoDeviceOrAddress", "ENXIO"), ("Errno.NoDevice", "ENODEV"), ("Errno.NotDirectory", "ENOTDIR"), ("Errno.NoTerminalCall", "ENOTTY"),
         ("Errno.TooManyLinks", "ELOOP"), ("Errno.NoData", "ENODATA"), ("Errno.IsDirectory", "EISDIR"),
@@ -69,6 +69,7 @@ internal static class HeaderNumbers
         ("Termios.Echo", "ECHO"), ("Termios.EchoNewline", "ECHONL"), ("Termios.Now", "TCSANOW"), ("Termios.Flush", "TCSAFLUSH"),
         ("Stat.AtCurrent", "AT_FDCWD"), ("Stat.NoFollow", "AT_SYMLINK_NOFOLLOW"), ("Stat.EmptyPath", "AT_EMPTY_PATH"), ("Stat.DoNotSync", "AT_STATX_DONT_SYNC"),
         ("Stat.BasicStats", "STATX_BASIC_STATS"), ("Stat.MountIdWanted", "STATX_MNT_ID"),
+        ("Stdio.NoReplace", "RENAME_NOREPLACE"), ("Dirent.NameAt", "offsetof(struct dirent, d_name)"),
         ("Time.ClockRealtime", "CLOCK_REALTIME"),
         ("Wait.All", "P_ALL"), ("Wait.ByPid", "P_PID"), ("Wait.NoHang", "WNOHANG"), ("Wait.Exited", "WEXITED"), ("Wait.NoWait", "WNOWAIT"),
         ("Timex.Length", "sizeof(struct timex)"), ("Timex.StatusAt", "offsetof(struct timex, status)"), ("Timex.Unsynchronised", "STA_UNSYNC"), ("Timex.ErrorState", "TIME_ERROR"),

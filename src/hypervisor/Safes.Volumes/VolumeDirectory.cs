@@ -23,6 +23,9 @@ public sealed class VolumeDirectory
     /// <summary>The directory's path, for programs that are handed one (QEMU, virtiofsd).</summary>
     public string Path => System.IO.Path.Combine(mountPoint, below);
 
+    /// <summary>Opens the directory itself. Close it soon: it keeps the key.</summary>
+    public SafeFileHandle Open() => OpenDirectory(".");
+
     /// <summary>A directory below this one.</summary>
     public VolumeDirectory Below(string relative) => new(mountPoint, $"{below}/{Checked(relative)}");
 

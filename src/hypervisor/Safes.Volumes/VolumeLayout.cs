@@ -3,10 +3,11 @@ using Safes.Linux;
 namespace Safes.Volumes;
 
 /// <summary>The encrypted directory and what lies in it.</summary>
-internal static class VolumeLayout
+public static class VolumeLayout
 {
     internal const string Marker = "marker";
-    internal const uint TeamGroup = 3000;
+    /// <summary>The group that the team's files belong to, in every host.</summary>
+    public const uint TeamGroup = 3000;
 
     // QEMU is unprivileged: it passes through to its own files. share/ belongs to the team, and so does what is made in it.
     private static readonly (string Name, uint Mode, uint Group)[] Directories =

@@ -58,6 +58,15 @@ public static class FaultCodes
         NotRunning = new("not-running", 98), Unsuitable = new("unsuitable", 99), GatewayDown = new("gateway-down", 100), Internal = new("internal", 101),
         BadConfiguration = new("bad-configuration", 102);
 
+    // files in and out
+    public static readonly FaultCode
+        FileUnknown = new("file-unknown", 110), FileExists = new("file-exists", 111), FileName = new("file-name", 112), FileKind = new("file-kind", 113),
+        FileChanged = new("file-changed", 114), FileDamaged = new("file-damaged", 115), FileDenied = new("file-denied", 116),
+        TransfersBusy = new("transfers-busy", 117), ShareFull = new("share-full", 118), DeviceFull = new("device-full", 119);
+
+    // data out
+    public static readonly FaultCode NeedsApproval = new("needs-approval", 120);
+
     /// <summary>Ctrl-C and its like.</summary>
     public const int Aborted = 130;
 

@@ -12,6 +12,7 @@ public static class Errno
     public const int Access = 13;
     public const int Busy = 16;
     public const int Exists = 17;
+    public const int CrossDevice = 18;
     public const int Invalid = 22;
     public const int NoSpace = 28;
     public const int ReadOnly = 30;
@@ -25,6 +26,8 @@ public static class Errno
     public const int NotDirectory = 20;
     public const int IsDirectory = 21;
     public const int NoTerminalCall = 25;
+    public const int NameTooLong = 36;
     public const int TooManyLinks = 40;
     public const int NoData = 61;
+    public const int QuotaExceeded = 122;
 }

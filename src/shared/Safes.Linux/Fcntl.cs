@@ -28,6 +28,9 @@ public static partial class Fcntl
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial nint NativeOpenat2(long number, SafeHandle directory, string path, OpenHow* how, nint size);
 
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static unsafe partial nint NativeOpenat2(long number, SafeHandle directory, byte* path, OpenHow* how, nint size);
+
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int NativeFcntl(SafeHandle fd, int command, int argument);
 
@@ -58,6 +61,22 @@ public static partial class Fcntl
         };
         // SAFETY: `how` is a local that outlives the call, and its size is passed.
         return new((int)LinuxException.Check(NativeOpenat2(SyscallOpenat2, root, relative, &how, sizeof(OpenHow)), "openat2", relative), true);
+    }
+
+    /// <inheritdoc cref="OpenBeneath(SafeHandle, string, int, uint)"/>
+    public static unsafe SafeFileHandle OpenBeneath(SafeHandle root, RawPath relative, int flags, uint mode = 0)
+    {
+        var how = new OpenHow
+        {
+            Flags = (ulong)(uint)(flags | CloseOnExec),
+            Mode = mode,
+            Resolve = ResolveNoXdev | ResolveNoMagicLinks | ResolveNoSymlinks | ResolveBeneath,
+        };
+        // SAFETY: the path ends with a zero and is pinned for the call; `how` is a local that outlives it, and its size is passed.
+        fixed (byte* path = relative.Terminated)
+        {
+            return new((int)LinuxException.Check(NativeOpenat2(SyscallOpenat2, root, path, &how, sizeof(OpenHow)), "openat2", relative.ToString()), true);
+        }
     }
 
     /// <summary>A copy of a descriptor with a number of at least <paramref name="least"/>, close-on-exec.</summary>

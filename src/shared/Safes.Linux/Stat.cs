@@ -31,6 +31,12 @@ public static partial class Stat
     [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int NativeMkdirat(SafeHandle directory, string name, uint mode);
 
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
+    private static unsafe partial int NativeStatx(SafeHandle directory, byte* path, int flags, uint mask, byte* result);
+
+    [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true)]
+    private static unsafe partial int NativeMkdirat(SafeHandle directory, byte* path, uint mode);
+
     [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
     private static partial int NativeFchmod(SafeHandle file, uint mode);
 
@@ -56,6 +62,19 @@ public static partial class Stat
             : Marshal.GetLastPInvokeError() == Errno.NoEntry ? null : throw new LinuxException("statx", name, Marshal.GetLastPInvokeError());
     }
 
+    /// <inheritdoc cref="Find(SafeHandle, string)"/>
+    public static unsafe FileStatus? Find(SafeHandle directory, RawPath name)
+    {
+        byte* result = stackalloc byte[256];
+        // SAFETY: the name ends with a zero and is pinned for the call; struct statx has 256 bytes.
+        fixed (byte* path = name.Terminated)
+        {
+            return NativeStatx(directory, path, NoFollow, BasicStats | MountIdWanted, result) == 0
+                ? Read(result)
+                : Marshal.GetLastPInvokeError() == Errno.NoEntry ? null : throw new LinuxException("statx", name.ToString(), Marshal.GetLastPInvokeError());
+        }
+    }
+
     /// <summary>Status of an open file.</summary>
     public static unsafe FileStatus Of(SafeHandle file)
     {
@@ -75,6 +94,17 @@ public static partial class Stat
 
         int error = Marshal.GetLastPInvokeError();
         return error == Errno.Exists ? false : throw new LinuxException("mkdirat", name, error);
+    }
+
+    /// <inheritdoc cref="MakeDirectory(SafeHandle, string, uint)"/>
+    public static unsafe bool MakeDirectory(SafeHandle parent, RawPath name, uint mode)
+    {
+        // SAFETY: the name ends with a zero and is pinned for the call.
+        fixed (byte* path = name.Terminated)
+        {
+            return NativeMkdirat(parent, path, mode) == 0 || (Marshal.GetLastPInvokeError() is var error && error == Errno.Exists
+                ? false : throw new LinuxException("mkdirat", name.ToString(), error));
+        }
     }
 
     public static void SetMode(SafeHandle file, uint mode) => LinuxException.Check(NativeFchmod(file, mode), "fchmod");

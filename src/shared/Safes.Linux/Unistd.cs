@@ -27,6 +27,12 @@ public static partial class Unistd
     [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int NativeUnlinkat(SafeHandle directory, string name, int flags);
 
+    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true)]
+    private static unsafe partial int NativeUnlinkat(SafeHandle directory, byte* name, int flags);
+
+    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
+    private static unsafe partial nint NativePwrite(SafeHandle fd, byte* buffer, nint count, long offset);
+
     [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
     private static partial int NativeSyncfs(SafeHandle file);
 
@@ -74,6 +80,27 @@ public static partial class Unistd
         }
     }
 
+    /// <summary>Writes all of <paramref name="buffer"/> at a place of a file, leaving its position alone.</summary>
+    public static unsafe void WriteAt(SafeHandle fd, ReadOnlySpan<byte> buffer, long offset)
+    {
+        while (!buffer.IsEmpty)
+        {
+            // SAFETY: the span is pinned for the duration of the call and its length is passed.
+            fixed (byte* at = buffer)
+            {
+                nint n = NativePwrite(fd, at, buffer.Length, offset);
+                if (n < 0 && Marshal.GetLastPInvokeError() == Errno.Interrupted)
+                {
+                    continue;
+                }
+
+                int written = (int)LinuxException.Check(n, "pwrite");
+                buffer = buffer[written..];
+                offset += written;
+            }
+        }
+    }
+
     /// <summary>Where the next read or write of an open file happens; shared with whom the descriptor was handed to.</summary>
     public static long Position(SafeHandle fd) => Seek(fd, 0, 1) ?? throw new LinuxException("lseek", "SEEK_CUR", Errno.Io);
 
@@ -104,6 +131,18 @@ public static partial class Unistd
 
         int error = Marshal.GetLastPInvokeError();
         return error == Errno.NoEntry ? false : throw new LinuxException("unlinkat", name, error);
+    }
+
+    /// <inheritdoc cref="Unlink(SafeHandle, string, bool)"/>
+    public static unsafe bool Unlink(SafeHandle parent, RawPath name, bool directory = false)
+    {
+        const int removeDirectory = 0x200;
+        // SAFETY: the name ends with a zero and is pinned for the call.
+        fixed (byte* path = name.Terminated)
+        {
+            return NativeUnlinkat(parent, path, directory ? removeDirectory : 0) == 0 || (Marshal.GetLastPInvokeError() is var error && error == Errno.NoEntry
+                ? false : throw new LinuxException("unlinkat", name.ToString(), error));
+        }
     }
 
     /// <summary>Writes all of a file system. May hang on dead storage.</summary>

@@ -15,6 +15,7 @@ using Safes.Contracts.V1;
 using Safes.Hypervisor.Api;
 using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Sessions;
+using Safes.Hypervisor.Transfers;
 using Safes.Hypervisor.Tests.Daemon;
 using Safes.Hypervisor.Tests.Vaults;
 using Safes.Hypervisor.Vaults;
@@ -26,9 +27,11 @@ namespace Safes.Hypervisor.Tests.Api;
 /// <summary>The real calls over real TLS on loopback, the real vault, and a world that is only remembered.</summary>
 internal sealed class LoopbackSafe : IAsyncDisposable
 {
-    private sealed class NothingOpen : IOpenSafe
+    private sealed class NothingOpen(TransferRoom? transfers) : IOpenSafe
     {
         public Workspace? Workspace => null;
+
+        public TransferRoom? Transfers => transfers;
 
         public Task RosterChangedAsync(HeaderChange change) => Task.CompletedTask;
 
@@ -38,6 +41,9 @@ internal sealed class LoopbackSafe : IAsyncDisposable
     private readonly List<IDisposable> wiped = [];
     private readonly OneTimeKeys oneTime = new(TimeProvider.System);
     private readonly KeySlots keys = new();
+
+    public VolumeWork Work { get; } = new();
+
     private WebApplication? server;
 
     private LoopbackSafe(Desk desk, Ledger ledger)
@@ -55,7 +61,7 @@ internal sealed class LoopbackSafe : IAsyncDisposable
 
     public IPEndPoint EndPoint => IPEndPoint.Parse(new Uri(server!.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Authority);
 
-    public static async Task<LoopbackSafe> StartAsync(Desk? desk = null, Ledger? ledger = null)
+    public static async Task<LoopbackSafe> StartAsync(Desk? desk = null, Ledger? ledger = null, TransferRoom? transfers = null)
     {
         var safe = new LoopbackSafe(desk ?? new Desk(), ledger ?? new Ledger());
         var parts = new ApiParts
@@ -65,8 +71,8 @@ internal sealed class LoopbackSafe : IAsyncDisposable
             Sessions = safe.Sessions,
             OneTimeKeys = safe.oneTime,
             Keys = safe.keys,
-            Work = new VolumeWork(),
-            Safe = new NothingOpen(),
+            Work = safe.Work,
+            Safe = new NothingOpen(transfers),
             Terms = Desk.Terms,
             Clock = TimeProvider.System,
             Log = NullLogger.Instance,

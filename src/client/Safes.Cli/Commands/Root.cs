@@ -15,6 +15,8 @@ internal static class Root
             StatusCommand.Create(),
             LeaveCommand.Create(),
             HostCommand.Create(),
+            PutCommand.Create(),
+            GetCommand.Create(),
             MemberCommand.Create(),
             RuleCommand.Create(),
             SshCommand.Create(),

@@ -17,7 +17,7 @@ internal sealed class Screen(TextWriter output, TextWriter error, bool terminal,
     private readonly Lock writing = new();
     private readonly JsonArray steps = [];
     private Timer? patience;
-    private bool waited;
+    private bool waited, unfinished;
 
     public bool Json => json;
 
@@ -63,8 +63,30 @@ internal sealed class Screen(TextWriter output, TextWriter error, bool terminal,
         {
             lock (writing)
             {
+                Over();
                 output.Write(line + "\n");
             }
+        }
+    }
+
+    /// <summary>Whether one line can be written over again.</summary>
+    public bool IsTerminal => terminal;
+
+    /// <summary>How far something is: on a terminal in the place of what was said before, elsewhere a line of its own.</summary>
+    public void Progress(string line)
+    {
+        if (json)
+        {
+            return;
+        }
+
+        lock (writing)
+        {
+            Over();
+            string shown = Printable.Line(line);
+            output.Write(terminal ? shown : shown + "\n");
+            output.Flush();
+            unfinished = terminal;
         }
     }
 
@@ -103,7 +125,24 @@ internal sealed class Screen(TextWriter output, TextWriter error, bool terminal,
         }
     }
 
-    public void Dispose() => Quiet();
+    public void Dispose()
+    {
+        Quiet();
+        lock (writing)
+        {
+            Over();
+        }
+    }
+
+    /// <summary>What follows stands in the place of a line of progress.</summary>
+    private void Over()
+    {
+        if (unfinished)
+        {
+            (output as PrintableWriter)?.WriteOwn("\r\u001b[K");
+            unfinished = false;
+        }
+    }
 
     private void Line(string mark, Report report)
     {

@@ -113,6 +113,12 @@ public sealed class SafeChannel : IDisposable
     public AsyncDuplexStreamingCall<LeaseAnswer, LeaseChallenge> Renew(CancellationToken stop) =>
         calls.Renew(new CallOptions(cancellationToken: stop));
 
+    /// <summary>Sends files; failures as with <see cref="Renew"/>. It lasts as long as it takes.</summary>
+    public AsyncDuplexStreamingCall<PutRequest, PutReply> Put(CancellationToken stop) => calls.Put(new CallOptions(Headers, cancellationToken: stop));
+
+    /// <inheritdoc cref="Put"/>
+    public AsyncDuplexStreamingCall<GetRequest, GetReply> Get(CancellationToken stop) => calls.Get(new CallOptions(Headers, cancellationToken: stop));
+
     /// <summary>What a failed call means.</summary>
     public Exception Cause(RpcException e, CancellationToken stop)
     {

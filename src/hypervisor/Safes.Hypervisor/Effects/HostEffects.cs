@@ -3,6 +3,7 @@ using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Rules;
 using Safes.Hypervisor.Sessions;
+using Safes.Hypervisor.Transfers;
 using Safes.Hypervisor.Vaults;
 using Safes.Linux;
 using Safes.Volumes;
@@ -12,7 +13,8 @@ namespace Safes.Hypervisor.Effects;
 /// <summary>The hosts of an open volume.</summary>
 public sealed partial class SafeEffects
 {
-    private const uint FirstUser = 3001;
+    /// <summary>The uid, in hosts and so in the share, of the member who was admitted first.</summary>
+    internal const uint FirstUser = 3001;
 
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
 
@@ -113,7 +115,17 @@ public sealed partial class SafeEffects
         fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", Api.Messages.Of(h));
         await fleet.LoadAsync().ConfigureAwait(false);
         var roster = Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
-        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), RuleKeeper.Open(Volume.Root, roster), Volume.Root);
+        var rules = RuleKeeper.Open(Volume.Root, roster);
+        var transfers = new TransferRoom(
+            Volume.Root.Open,
+            async () =>
+            {
+                var room = await Volume.RoomAsync().ConfigureAwait(false);
+                return (room.Total, room.Free);
+            },
+            member => new Transfer.FileOwner(FirstUser + member, VolumeLayout.TeamGroup),
+            () => rules.DataOut);
+        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), rules, Volume.Root, transfers);
     }
 
     /// <summary>

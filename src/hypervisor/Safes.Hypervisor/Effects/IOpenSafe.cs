@@ -8,6 +8,9 @@ public interface IOpenSafe
     /// <summary>Null unless the volume is open and checked.</summary>
     Workspace? Workspace { get; }
 
+    /// <summary>What files go into and out of; null unless the volume is open and checked.</summary>
+    Transfers.TransferRoom? Transfers { get; }
+
     /// <summary>The header was changed: marker, gateway and hosts follow.</summary>
     Task RosterChangedAsync(HeaderChange change);
 

@@ -1,6 +1,7 @@
 using Safes.Contracts;
 using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Sessions;
+using Safes.Hypervisor.Transfers;
 using Safes.Hypervisor.Vaults;
 using Safes.Lifecycle;
 using Safes.Linux;
@@ -17,6 +18,8 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
 
     /// <summary>Null unless the volume is open and checked.</summary>
     public Workspace? Workspace { get; private set; }
+
+    public TransferRoom? Transfers => Workspace?.Transfers;
 
     public TimeSpan LimitOf(Effect effect) => deadlines.Of(effect);
 

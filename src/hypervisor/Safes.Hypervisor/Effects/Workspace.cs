@@ -1,12 +1,14 @@
 using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Rules;
 using Safes.Hypervisor.Sessions;
+using Safes.Hypervisor.Transfers;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Effects;
 
 /// <summary>What there is only while the volume is open and checked: hosts, certificate authorities, sessions' records, the owners' rules.</summary>
-public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore sessions, RuleKeeper rules, VolumeDirectory root) : IAsyncDisposable
+public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore sessions, RuleKeeper rules, VolumeDirectory root, TransferRoom transfers)
+    : IAsyncDisposable
 {
     public HostFleet Hosts { get; } = hosts;
 
@@ -17,6 +19,8 @@ public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore se
     public RuleKeeper Rules { get; } = rules;
 
     public VolumeDirectory Root { get; } = root;
+
+    public TransferRoom Transfers { get; } = transfers;
 
     public ValueTask DisposeAsync() => Hosts.DisposeAsync();
 }

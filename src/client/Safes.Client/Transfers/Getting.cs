@@ -1,0 +1,109 @@
+using Google.Protobuf;
+using Safes.Client.Connection;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Linux;
+using Safes.Transfer;
+
+namespace Safes.Client.Transfers;
+
+/// <summary>Files and directories of the team's directory onto this device.</summary>
+/// <param name="named">Paths below the team's directory.</param>
+/// <param name="destination">A directory of this device, or with one file alone its name.</param>
+public sealed class Getting(Server server, IReadOnlyList<FilePath> named, string destination, bool replace)
+{
+    public TransferOutcome Outcome { get; } = new();
+
+    /// <exception cref="FaultException">What ended it; what has its name by then is whole.</exception>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        var (tree, aim) = Aim();
+        // Listed once, however often the connection goes; a list may be longer than memory.
+        await using var list = new FileStream(Path.Combine(Path.GetTempPath(), $"safe-{Guid.NewGuid():n}"), new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            Options = FileOptions.DeleteOnClose,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        await Streams.RunAsync(server, Outcome, () => ListAsync(list, stop), stop).ConfigureAwait(false);
+        list.Position = 0;
+        using var walk = Walk(list, tree, aim).GetEnumerator();
+        var again = new Queue<Wanted>();
+        await Streams.RunAsync(
+            server, Outcome,
+            async () =>
+            {
+                using var call = server.Calls.Get(stop);
+                using var fetching = new Fetching(call, Outcome, replace);
+                try
+                {
+                    await fetching.RunAsync(
+                        () => again.TryDequeue(out var left) ? left : walk.MoveNext() ? walk.Current : null, stop).ConfigureAwait(false);
+                }
+                catch
+                {
+                    again = new Queue<Wanted>(fetching.TakeUnanswered().Concat(again));
+                    throw;
+                }
+            },
+            stop).ConfigureAwait(false);
+    }
+
+    /// <summary>The directory that all goes below, and what a path is called there.</summary>
+    private (FileTree Tree, Func<FilePath, FilePath> Aim) Aim()
+    {
+        string full = Path.GetFullPath(destination);
+        bool isDirectory = Directory.Exists(full), into = isDirectory || destination.EndsWith('/');
+        if (!into && named.Count > 1)
+        {
+            throw new FaultException(FaultCodes.Usage, ("what", $"there is no directory {destination}"), ("hint", "several go into a directory: end its name with a slash to have it made"));
+        }
+
+        string root = isDirectory ? full : Path.GetDirectoryName(full.TrimEnd('/')) ?? "/";
+        if (!Directory.Exists(root))
+        {
+            throw new FaultException(FaultCodes.FileUnknown, ("file", root), ("where", "device"));
+        }
+
+        var tree = new FileTree(() => Fcntl.Open(root, Fcntl.ReadOnly | Fcntl.Directory));
+        var below = isDirectory ? FilePath.Root : FilePath.Parse(Path.GetFileName(full.TrimEnd('/')));
+        return (tree, path => into ? below.Below(path.IsRoot ? "safe"u8 : path.Name.Bytes) : below);
+    }
+
+    private async Task ListAsync(FileStream list, CancellationToken stop)
+    {
+        list.SetLength(0);
+        Outcome.Total = default;
+        foreach (var path in named)
+        {
+            await foreach (var (_, found) in RemoteFiles.ListAsync(server, path, all: true, stop).ConfigureAwait(false))
+            {
+                found.WriteDelimitedTo(list);
+                Outcome.Total = (Outcome.Total.Files + (found.Kind == FileKind.File ? 1 : 0), Outcome.Total.Bytes + (long)found.Length);
+            }
+
+            new FileFound().WriteDelimitedTo(list);    // nothing more of this one
+        }
+    }
+
+    private IEnumerable<Wanted> Walk(FileStream list, FileTree tree, Func<FilePath, FilePath> aim)
+    {
+        foreach (var path in named)
+        {
+            var target = aim(path);
+            for (bool first = true; ; first = false)
+            {
+                var found = FileFound.Parser.ParseDelimitedFrom(list);
+                var at = FilePath.Parse(found.Path.Span);
+                if (at.IsRoot && !(first && path.IsRoot))
+                {
+                    break;
+                }
+
+                yield return new Wanted(at, tree, target.Below(at.From(path)), found.Kind, (long)found.Length);
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using Grpc.Core;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Hypervisor.Sessions;
+using Safes.Hypervisor.Transfers;
+using Safes.Linux;
+using Safes.Rules;
+using Safes.Transfer;
+
+namespace Safes.Hypervisor.Api;
+
+/// <summary>Files into the team's directory and out of it.</summary>
+public sealed partial class SafeApi
+{
+    public override Task Put(IAsyncStreamReader<PutRequest> requestStream, IServerStreamWriter<PutReply> responseStream, ServerCallContext context) =>
+        TransferAsync(context, (room, session, stop) =>
+            new PutStream(room, room.OwnerOf(MemberOf(session).Index), session.Device.ToString(), responseStream).RunAsync(requestStream, stop));
+
+    public override Task Get(IAsyncStreamReader<GetRequest> requestStream, IServerStreamWriter<GetReply> responseStream, ServerCallContext context) =>
+        TransferAsync(context, (room, _, stop) => new GetStream(room, responseStream).RunAsync(requestStream, stop));
+
+    public override Task ListFiles(ListFilesRequest request, IServerStreamWriter<FilesFound> responseStream, ServerCallContext context) =>
+        TransferAsync(context, async (room, _, stop) =>
+        {
+            if (request.All && room.DataOut != DataOut.Free)
+            {
+                throw new FaultException(FaultCodes.NeedsApproval, ("mode", DataOutRule.WordOf(room.DataOut)));    // names are data, too
+            }
+
+            using var listing = new FileListing(room.Files, FilePath.Parse(request.Path.Span), request.All);
+            while (await Background.Run(listing.Next, "list files").ConfigureAwait(false) is { Files.Count: > 0 } found)
+            {
+                await responseStream.WriteAsync(found, stop).ConfigureAwait(false);
+            }
+        });
+
+    private Roster.Member MemberOf(LiveSession session) =>
+        parts.Vault.Roster is { } roster && roster.FindDevice(session.Device) is { } device && roster.Members.FirstOrDefault(m => m.Id == device.Member) is { } member
+            ? member : throw new FaultException(FaultCodes.UnknownDevice);
+
+    /// <summary>Ends with the session, and with the safe: what is under way then is left where the next one finds it.</summary>
+    private async Task TransferAsync(ServerCallContext context, Func<TransferRoom, LiveSession, CancellationToken, Task> work)
+    {
+        var session = RequireSession(context);
+        await parts.Work.RunAsync(
+            async stop =>
+            {
+                var room = parts.Safe.Transfers ?? throw new FaultException(FaultCodes.NotOpen);
+                using var place = room.Enter(session);
+                using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
+                var transfer = work(room, session, ended.Token);
+                await Task.WhenAny(transfer, session.Ended).ConfigureAwait(false);
+                if (!transfer.IsCompleted)
+                {
+                    await ended.CancelAsync().ConfigureAwait(false);
+                }
+
+                try
+                {
+                    await transfer.ConfigureAwait(false);
+                }
+                catch (OperationCanceledException) when (session.Ended.IsCompleted && !stop.IsCancellationRequested)
+                {
+                    throw new FaultException(FaultCodes.NoSession);
+                }
+
+                return true;
+            },
+            context.CancellationToken).ConfigureAwait(false);
+    }
+}

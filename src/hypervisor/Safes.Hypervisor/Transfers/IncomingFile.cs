@@ -1,0 +1,209 @@
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Linux;
+using Safes.Transfer;
+
+namespace Safes.Hypervisor.Transfers;
+
+/// <summary>One file that a device sends. Its calls come one after the other; what blocks is done in threads of their own.</summary>
+internal sealed class IncomingFile : IDisposable
+{
+    private const uint File = 0x1b4, Program = 0x1fd, Directory = 0x5fd;    // 0664, 0775, 2775: the team writes what a member made
+
+    private readonly TransferRoom room;
+    private readonly FileOwner? owner;
+    private readonly PutFile told;
+    private readonly FilePath path;
+    private readonly string device;
+    private StagedFile? staged;
+    private byte[]? there;    // digest of a file of that name and length
+
+    private IncomingFile(TransferRoom room, FileOwner? owner, string device, PutFile told, FilePath path) =>
+        (this.room, this.owner, this.device, this.told, this.path) = (room, owner, device, told, path);
+
+    private long Length => (long)told.Length;
+
+    /// <summary>Makes a directory, or begins a file; null: there is nothing more to be sent for it.</summary>
+    public static async Task<IncomingFile?> BeginAsync(TransferRoom room, FileOwner? owner, string device, PutFile told, CancellationToken stop)
+    {
+        var path = FilePath.Parse(told.Path.Span);
+        if (told.Directory)
+        {
+            await Background.Run(() => room.Files.MakeDirectories(path, Directory, owner).Dispose(), "make directory").ConfigureAwait(false);
+            return null;
+        }
+
+        if (told.Length > long.MaxValue / 2 || told.DataBytes > told.Length || path.IsRoot)
+        {
+            throw new FaultException(FaultCodes.BadRequest, ("what", "a file's length or path"));
+        }
+
+        var incoming = new IncomingFile(room, owner, device, told, path);
+        try
+        {
+            await incoming.LookAsync(stop).ConfigureAwait(false);
+            return incoming;
+        }
+        catch
+        {
+            incoming.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What is there of it, for a device that asked.</summary>
+    public PutHave Have => there is { } digest
+        ? new PutHave { Blocks = (ulong)Block.Count(Length), Check = ByteString.CopyFrom(digest), Whole = true }
+        : new PutHave { Blocks = (ulong)staged!.Blocks, Check = ByteString.CopyFrom(staged.Digest) };
+
+    /// <summary>What is there is another file's.</summary>
+    public async Task AgainAsync(CancellationToken stop)
+    {
+        if (there is null)
+        {
+            await Background.Run(staged!.Restart, "restart a file").ConfigureAwait(false);
+            return;
+        }
+
+        if (!told.Replace)
+        {
+            throw Exists();
+        }
+
+        there = null;
+        await StageAsync(stop).ConfigureAwait(false);
+        await Background.Run(staged!.Restart, "restart a file").ConfigureAwait(false);
+    }
+
+    public async Task AddAsync(Piece piece)
+    {
+        if (staged is null)
+        {
+            throw new FaultException(FaultCodes.BadRequest, ("what", "a piece of a file that is there"));
+        }
+
+        if (staged.Arriving.Add(piece) is { } block)
+        {
+            await Background.Run(() => Roomy(() => staged.Write(block)), "write a block").ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Gives it its name.</summary>
+    public async Task<PutDone> EndAsync(bool drop, CancellationToken stop)
+    {
+        if (drop)
+        {
+            staged?.Remove();
+            return new PutDone { Fault = new Contracts.V1.Fault { Code = FaultCodes.FileChanged.Code, Details = { ["file"] = path.ToString() } } };
+        }
+
+        if (there is { } same)
+        {
+            return new PutDone { Sha256 = ByteString.CopyFrom(same), Already = true };
+        }
+
+        if (!staged!.IsWhole)
+        {
+            throw new FaultException(FaultCodes.BadRequest, ("what", "the end of a file before its last block"));
+        }
+
+        byte[] digest = staged.Digest;
+        bool placed = await Background.Run(() => Roomy(Place), "name a file").ConfigureAwait(false);
+        if (!placed)
+        {
+            staged.Remove();
+            byte[]? other = await Background.Run(() => DigestOf(path, stop), "compare a file").ConfigureAwait(false);
+            if (!digest.AsSpan().SequenceEqual(other))
+            {
+                throw Exists();
+            }
+        }
+
+        return new PutDone { Sha256 = ByteString.CopyFrom(digest), Already = !placed };
+    }
+
+    public void Dispose() => staged?.Dispose();
+
+    private async Task LookAsync(CancellationToken stop)
+    {
+        if (await Background.Run(() => room.Files.Find(path), "find a file").ConfigureAwait(false) is { } found)
+        {
+            if (found.IsRegular && found.Length == Length)
+            {
+                there = told.Ask ? await Background.Run(() => DigestOf(path, stop), "compare a file").ConfigureAwait(false) : null;
+            }
+            else if (!told.Replace || found.IsDirectory)
+            {
+                throw Exists(found.IsDirectory ? "a directory" : found.IsRegular ? "" : "neither a file nor a directory");
+            }
+        }
+
+        if (there is null)
+        {
+            await StageAsync(stop).ConfigureAwait(false);
+        }
+    }
+
+    private async Task StageAsync(CancellationToken stop)
+    {
+        byte[] identity = SHA256.HashData([.. path.Bytes, 0, .. BitConverter.GetBytes(told.Length), .. BitConverter.GetBytes(told.ModifiedUnixNs)]);
+        string name = TransferRoom.StagedName(device, path);
+        staged = await Background.Run(
+            () => StagedFile.Open(room.OpenStaging(DateTimeOffset.UtcNow), name, identity, path, Length, stop), "take a file up").ConfigureAwait(false);
+        try
+        {
+            await room.NeedAsync(Math.Max(0, (long)told.DataBytes - staged.AllocatedBytes)).ConfigureAwait(false);
+        }
+        catch (FaultException)
+        {
+            staged.Remove();
+            throw;
+        }
+    }
+
+    private bool Place()
+    {
+        using var parent = room.Files.MakeDirectories(path.Parent, Directory, owner);
+        return staged!.Place(parent, path.Name, told.Replace, told.Executable ? Program : File, told.ModifiedUnixNs, owner);
+    }
+
+    private byte[]? DigestOf(FilePath of, CancellationToken stop)
+    {
+        try
+        {
+            using var file = room.Files.OpenFile(of);
+            long length = Stat.Of(file).Length;
+            using var reader = new BlockReader(file, of, length);
+            reader.SkipTo(Block.Count(length), stop);
+            return length == Length ? reader.Digest : null;
+        }
+        catch (FaultException)
+        {
+            return null;    // gone or changed meanwhile: not the same
+        }
+    }
+
+    private FaultException Exists(string why = "") => FileTree.Refused(FaultCodes.FileExists, path, why);
+
+    /// <summary>A full volume is an outcome of its own, and what is there of the file makes room for others' work.</summary>
+    private T Roomy<T>(Func<T> write)
+    {
+        try
+        {
+            return write();
+        }
+        catch (LinuxException e) when (e.Number is Errno.NoSpace or Errno.QuotaExceeded)
+        {
+            staged!.Remove();
+            throw new FaultException(FaultCodes.ShareFull, ("file", path.ToString()), ("wanted", $"{told.DataBytes}"));
+        }
+    }
+
+    private void Roomy(Action write) => Roomy(() =>
+    {
+        write();
+        return true;
+    });
+}
