@@ -65,7 +65,9 @@ public static class FaultCodes
         TransfersBusy = new("transfers-busy", 117), ShareFull = new("share-full", 118), DeviceFull = new("device-full", 119);
 
     // data out
-    public static readonly FaultCode NeedsApproval = new("needs-approval", 120);
+    public static readonly FaultCode
+        NeedsApproval = new("needs-approval", 120), RequestUnknown = new("request-unknown", 121), RequestDecided = new("request-decided", 122),
+        RequestOwn = new("request-own", 123), RequestChanged = new("request-changed", 124), NoShell = new("no-shell", 125);
 
     /// <summary>Ctrl-C and its like.</summary>
     public const int Aborted = 130;

@@ -15,7 +15,7 @@ namespace Safes.Client.Tests.Fake;
 /// The other side of the protocol, without kernel and hosts: rosters, one-time keys and seals are the real ones; in place of a
 /// volume there is a table of each device's CK.
 /// </summary>
-public sealed class FakeSafe(byte[] serverPin) : Safe.SafeBase
+public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
 {
     private readonly ConcurrentDictionary<string, SecretBuffer> oneTime = new();
     private readonly Dictionary<DeviceId, SecretBuffer> passwords = [];

@@ -40,12 +40,12 @@ internal sealed class Scene : IAsyncDisposable
         return Path.Combine(place.FullName, "device", path);
     }
 
-    public static async Task<Scene> OpenAsync()
+    public static async Task<Scene> OpenAsync(Ledger? ledger = null)
     {
         var scene = new Scene();
         string volume = Path.Combine(scene.place.FullName, "volume");
         var room = new TransferRoom(() => Fcntl.Open(volume, Fcntl.ReadOnly | Fcntl.Directory), () => Task.FromResult((1L << 40, scene.Free)), _ => null, () => scene.DataOut);
-        scene.Safe = await LoopbackSafe.StartAsync(transfers: room);
+        scene.Safe = await LoopbackSafe.StartAsync(ledger: ledger, transfers: room);
         scene.Safe.Work.Open();
         scene.Link = new Link(scene.Safe.EndPoint);
         scene.Opened = await scene.Safe.OpenAsync(scene.Safe.Connect(scene.Safe.Ledger.Anna), scene.Safe.Ledger.Anna);
@@ -62,6 +62,9 @@ internal sealed class Scene : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Another member's device, with a session of its own.</summary>
+    public async Task<Server> JoinAsync(Person person) => Dial(person, Link, await Safe.OpenAsync(Safe.Connect(person), person));
+
     /// <summary>As `safe put` does it.</summary>
     public async Task<TransferOutcome> PutAsync(string[] local, string target, bool replace = false, Server? by = null)
     {
@@ -73,9 +76,9 @@ internal sealed class Scene : IAsyncDisposable
     }
 
     /// <summary>As `safe get` does it.</summary>
-    public async Task<TransferOutcome> GetAsync(string[] remote, string destination, bool replace = false)
+    public async Task<TransferOutcome> GetAsync(string[] remote, string destination, bool replace = false, ulong request = 0, Server? by = null, bool look = false)
     {
-        var getting = new Getting(Server, [.. remote.Select(r => FilePath.Parse(r))], destination, replace);
+        var getting = new Getting(by ?? Server, [.. remote.Select(r => FilePath.Parse(r))], destination, replace, request, look);
         await getting.RunAsync(TestContext.Current.CancellationToken);
         return getting.Outcome;
     }

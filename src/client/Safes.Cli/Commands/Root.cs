@@ -17,6 +17,7 @@ internal static class Root
             HostCommand.Create(),
             PutCommand.Create(),
             GetCommand.Create(),
+            OutCommand.Create(),
             MemberCommand.Create(),
             RuleCommand.Create(),
             SshCommand.Create(),

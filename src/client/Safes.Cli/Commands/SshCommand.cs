@@ -28,6 +28,11 @@ internal static class SshCommand
 
             var target = new SshHost(found.Name, found.Address);
             var snippet = new SshSnippet(SshNames.Zone(held.Zone), SshNames.Account(held.Info["account"]), held.Info["directory"], [target]);
+            if (!File.Exists(snippet.Certificate))
+            {
+                throw new FaultException(FaultCodes.NoShell);
+            }
+
             string[] options = [.. snippet.Common.Concat(snippet.Of(target)).SelectMany(o => new[] { "-o", $"{o.Name}={o.Value}" })];
             Unistd.Execve(Find("ssh"), ["ssh", .. options, snippet.FullName(target), .. run.Get(rest) ?? []], CurrentEnvironment());
         });

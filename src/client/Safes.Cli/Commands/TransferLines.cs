@@ -73,6 +73,9 @@ internal static class TransferLines
             + (o.Failures > 0 ? $"; {o.Failures} did not go over" : "") + (o.Resumed > 0 ? $"; the connection was lost {Count(o.Resumed, "time")} and taken up again" : "");
     }
 
+    /// <summary>Also of what is less than a mebibyte.</summary>
+    public static string Size(long bytes) => bytes < 1 << 10 ? $"{Math.Max(0, bytes)} B" : bytes < 1 << 20 ? $"{bytes >> 10} KiB" : HostLines.Size((ulong)bytes);
+
     public static string Line(TransferOutcome o, TimeSpan took)
     {
         double seconds = Math.Max(0.001, took.TotalSeconds);
@@ -115,7 +118,6 @@ internal static class TransferLines
     // The end of a path tells more than its beginning.
     private static string Tail(string path) => path.Length <= 30 ? path : "…" + path[^29..];
 
-    private static string Size(long bytes) => HostLines.Size((ulong)Math.Max(0, bytes));
 
     private static string Screen(TimeSpan took) => Terminal.Screen.Seconds((long)took.TotalMilliseconds);
 

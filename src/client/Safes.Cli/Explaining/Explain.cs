@@ -9,7 +9,7 @@ namespace Safes.Cli.Explaining;
 internal static class Explain
 {
     private static readonly Dictionary<string, Func<Facts, Explanation>> Words =
-        new[] { DeviceWords.All, WayWords.All, OpeningWords.All, VolumeWords.All, HostWords.All, RuleWords.All, FileWords.All, ServerWords.All }
+        new[] { DeviceWords.All, WayWords.All, OpeningWords.All, VolumeWords.All, HostWords.All, RuleWords.All, FileWords.All, AirlockWords.All, ServerWords.All }
             .SelectMany(all => all).ToDictionary(w => w.Code.Code, w => w.Words);
 
     /// <summary>Whether a code has words of its own.</summary>

@@ -18,14 +18,12 @@ internal static class FileWords
         (TransfersBusy, f => new($"too many files are under way{f.Tail("why")}", Nothing, "the same command again, when one of them has ended")),
         (ShareFull, f => new(
             $"{f.Safe} has no room for {File(f)}{Room(f)}", "what was there of it was removed; hosts and what was whole before go on", "safe status shows what fills the volume")),
-        (NeedsApproval, f => new(
-            $"files leave {f.Safe} only when another member has approved them{(f.Has("mode") ? $" ({f["mode"]})" : "")}", "nothing left it", "safe rule list shows what the owners decided")),
         (DeviceFull, f => new($"this device has no room for {File(f)}{Room(f)}", "what came of it is kept beside its place as .safe-*.part", "make room and give the same command again: it goes on")),
     ];
 
     private const string Nothing = "nothing was changed";
 
-    private static string File(Facts f) => f.Has("file") ? $"'{f["file"]}'" : "that file";
+    private static string File(Facts f) => f.Has("file") ? $"'{(f["from"] == "server" ? "/safe/" : "")}{f["file"]}'" : "that file";
 
     private static string Why(Facts f) => f.Tail("why");
 

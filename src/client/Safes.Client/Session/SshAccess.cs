@@ -83,7 +83,17 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
     private async Task CertifyAsync(CancellationToken stop)
     {
         var request = new SshKeyRequest { PublicKey = publicKey };
-        var reply = await server.Calls.CallAsync((c, o) => c.SignSshKeyAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        SshKeyReply reply;
+        try
+        {
+            reply = await server.Calls.CallAsync((c, o) => c.SignSshKeyAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        }
+        catch (FaultException e) when (e.Code == FaultCodes.NoShell)
+        {
+            File.Delete(Snippet.Certificate);    // the safe is open all the same; who asks for a shell is told why there is none
+            return;
+        }
+
         PrivateFile.Write(Snippet.Certificate, SshNames.Certificate(reply.Certificate) + "\n");
     }
 }

@@ -11,7 +11,7 @@ namespace Safes.Client.Transfers;
 internal sealed record Wanted(FilePath Source, FileTree Tree, FilePath Target, FileKind Kind, long Length);
 
 /// <summary>Fetches files over one stream; some are asked for ahead. What has not come when the connection goes is for the next one.</summary>
-internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> call, TransferOutcome outcome, bool replace) : IDisposable
+internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> call, TransferOutcome outcome, bool replace, Let? let) : IDisposable
 {
     private const int MostAhead = 16;
 
@@ -95,7 +95,7 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
     {
         if (wanted.Kind == FileKind.File)
         {
-            return Roomy(() => IncomingCopy.Begin(wanted.Tree, wanted.Source, wanted.Target, wanted.Length, replace, stop));
+            return Roomy(() => IncomingCopy.Begin(wanted.Tree, wanted.Source, wanted.Target, wanted.Length, replace, let, stop));
         }
 
         if (wanted.Kind == FileKind.Directory)

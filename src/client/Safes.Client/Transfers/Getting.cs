@@ -9,9 +9,16 @@ namespace Safes.Client.Transfers;
 
 /// <summary>Files and directories of the team's directory onto this device.</summary>
 /// <param name="named">Paths below the team's directory.</param>
+/// <param name="request">The number of the request that lets them out; 0: they are free.</param>
+/// <param name="look">To see what is to be decided.</param>
 /// <param name="destination">A directory of this device, or with one file alone its name.</param>
-public sealed class Getting(Server server, IReadOnlyList<FilePath> named, string destination, bool replace)
+public sealed class Getting(Server server, IReadOnlyList<FilePath> named, string destination, bool replace, ulong request = 0, bool look = false)
 {
+    /// <summary>Below which all that a request holds lies.</summary>
+    public static FilePath Outbox { get; } = FilePath.Parse("outbox");
+
+    private readonly Let? let = request == 0 ? null : new Let(request, look);
+
     public TransferOutcome Outcome { get; } = new();
 
     /// <exception cref="FaultException">What ended it; what has its name by then is whole.</exception>
@@ -36,7 +43,7 @@ public sealed class Getting(Server server, IReadOnlyList<FilePath> named, string
             async () =>
             {
                 using var call = server.Calls.Get(stop);
-                using var fetching = new Fetching(call, Outcome, replace);
+                using var fetching = new Fetching(call, Outcome, replace, let);
                 try
                 {
                     await fetching.RunAsync(
@@ -69,7 +76,8 @@ public sealed class Getting(Server server, IReadOnlyList<FilePath> named, string
 
         var tree = new FileTree(() => Fcntl.Open(root, Fcntl.ReadOnly | Fcntl.Directory));
         var below = isDirectory ? FilePath.Root : FilePath.Parse(Path.GetFileName(full.TrimEnd('/')));
-        return (tree, path => into ? below.Below(path.IsRoot ? "safe"u8 : path.Name.Bytes) : below);
+        // Of a request as a whole the outbox's own name says nothing.
+        return (tree, path => into && !(let is not null && path.Equals(Outbox)) ? below.Below(path.IsRoot ? "safe"u8 : path.Name.Bytes) : below);
     }
 
     private async Task ListAsync(FileStream list, CancellationToken stop)
@@ -78,7 +86,7 @@ public sealed class Getting(Server server, IReadOnlyList<FilePath> named, string
         Outcome.Total = default;
         foreach (var path in named)
         {
-            await foreach (var (_, found) in RemoteFiles.ListAsync(server, path, all: true, stop).ConfigureAwait(false))
+            await foreach (var (_, found) in RemoteFiles.ListAsync(server, path, all: true, stop, let).ConfigureAwait(false))
             {
                 found.WriteDelimitedTo(list);
                 Outcome.Total = (Outcome.Total.Files + (found.Kind == FileKind.File ? 1 : 0), Outcome.Total.Bytes + (long)found.Length);

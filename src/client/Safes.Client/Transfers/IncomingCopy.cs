@@ -39,12 +39,13 @@ internal sealed class IncomingCopy : IDisposable
 
     /// <summary>Looks at what is here of it. Blocks.</summary>
     /// <exception cref="FaultException">file-exists, file-kind, file-denied, transfers-busy.</exception>
-    public static IncomingCopy Begin(FileTree tree, FilePath source, FilePath target, long length, bool replace, CancellationToken stop)
+    public static IncomingCopy Begin(FileTree tree, FilePath source, FilePath target, long length, bool replace, Let? let, CancellationToken stop)
     {
         var copy = new IncomingCopy(tree, source, target, length, replace);
         if (!replace && tree.Find(target) is { } there)
         {
             copy.Request = there.IsRegular && there.Length == length ? copy.Compare(stop) : throw FileTree.Refused(FaultCodes.FileExists, target);
+            (copy.Request.Out, copy.Request.Look) = (let?.Number ?? 0, let is { Look: true });
             return copy;
         }
 
@@ -57,6 +58,8 @@ internal sealed class IncomingCopy : IDisposable
             Path = ByteString.CopyFrom(source.Bytes),
             Blocks = (ulong)copy.staged.Blocks,
             Check = ByteString.CopyFrom(copy.staged.Digest),
+            Out = let?.Number ?? 0,
+            Look = let is { Look: true },
         };
         return copy;
     }

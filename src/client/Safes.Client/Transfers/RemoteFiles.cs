@@ -7,6 +7,10 @@ using Safes.Transfer;
 
 namespace Safes.Client.Transfers;
 
+/// <summary>The request that lets files out.</summary>
+/// <param name="Look">By who decides it.</param>
+internal sealed record Let(ulong Number, bool Look);
+
 /// <summary>What the server says there is in the team's directory.</summary>
 internal static class RemoteFiles
 {
@@ -32,9 +36,9 @@ internal static class RemoteFiles
 
     /// <summary>What is at a path, and with <paramref name="all"/> below it. Nothing that the server says leads out of it.</summary>
     /// <exception cref="FaultException">file-unknown.</exception>
-    public static async IAsyncEnumerable<(FilePath Path, FileFound Found)> ListAsync(Server server, FilePath path, bool all, [EnumeratorCancellation] CancellationToken stop)
+    public static async IAsyncEnumerable<(FilePath Path, FileFound Found)> ListAsync(Server server, FilePath path, bool all, [EnumeratorCancellation] CancellationToken stop, Let? let = null)
     {
-        var request = new ListFilesRequest { Path = ByteString.CopyFrom(path.Bytes), All = all };
+        var request = new ListFilesRequest { Path = ByteString.CopyFrom(path.Bytes), All = all, Out = let?.Number ?? 0, Look = let is { Look: true } };
         await foreach (var found in server.Calls.StreamAsync((c, o) => c.ListFiles(request, o), ListLimit, stop).ConfigureAwait(false))
         {
             foreach (var file in found.Files)

@@ -4,6 +4,8 @@ using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Hosts;
+using Safes.Linux;
+using Safes.Rules;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Api;
@@ -16,6 +18,8 @@ public sealed partial class SafeApi
     public override async Task<SshKeyReply> SignSshKey(SshKeyRequest request, ServerCallContext context)
     {
         var session = RequireSession(context);
+        RefuseWhereClosed();
+
         string certificate = await parts.Work.RunAsync(
             _ => Workspace.Ssh.SignUserAsync(request.PublicKey, session.Account, $"{session.Account} {session.DeviceName} {session.Id}", CertificateLife),
             context.CancellationToken).ConfigureAwait(false);
@@ -50,11 +54,13 @@ public sealed partial class SafeApi
     public override async Task ReadConsole(ConsoleRequest request, IServerStreamWriter<ConsoleChunk> responseStream, ServerCallContext context)
     {
         var session = RequireSession(context);
+        RefuseWhereClosed();
         await parts.Work.RunAsync(
             async stop =>
             {
                 await foreach (var chunk in Workspace.Hosts.ReadConsoleAsync(request.Name, (int)request.LastBytes, request.Follow, stop).ConfigureAwait(false))
                 {
+                    RefuseWhereClosed();
                     if (session.Ended.IsCompleted)
                     {
                         throw new FaultException(FaultCodes.NoSession);    // nor does what it began go on without it
@@ -66,6 +72,15 @@ public sealed partial class SafeApi
                 return true;
             },
             context.CancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>What is seen in a shell or on a console has left.</summary>
+    private void RefuseWhereClosed()
+    {
+        if (parts.Safe.Transfers is { DataOut: DataOut.Closed })
+        {
+            throw new FaultException(FaultCodes.NoShell);
+        }
     }
 
     public override async Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context)
@@ -82,13 +97,13 @@ public sealed partial class SafeApi
 
         if (parts.Server is { } server)
         {
-            await parts.Work.RunAsync(_ => TellRoomAsync(server.Volume, reply), context.CancellationToken).ConfigureAwait(false);
+            await parts.Work.RunAsync(_ => TellRoomAsync(server.Volume, parts.Safe.Transfers, reply), context.CancellationToken).ConfigureAwait(false);
         }
 
         return reply;
     }
 
-    private static async Task<bool> TellRoomAsync(FscryptVolume volume, StatusReply reply)
+    private static async Task<bool> TellRoomAsync(FscryptVolume volume, Transfers.TransferRoom? transfers, StatusReply reply)
     {
         var room = await volume.RoomAsync().ConfigureAwait(false);
         reply.VolumeBytes = (ulong)room.Total;
@@ -97,6 +112,11 @@ public sealed partial class SafeApi
         if (room.Used >= Upkeep.Full)
         {
             reply.Warnings.Add($"the volume is {room.Used:P0} full");
+        }
+
+        if (await Background.Run(() => transfers?.Airlock.Entries.Count(e => e.State == OutState.OutWaiting) ?? 0, "count requests").ConfigureAwait(false) is > 0 and var waiting)
+        {
+            reply.Warnings.Add($"{waiting} request{(waiting == 1 ? " waits" : "s wait")} for an owner to let files out: safe out list");
         }
 
         return true;

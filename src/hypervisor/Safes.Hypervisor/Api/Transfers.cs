@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Hypervisor.Airlocks;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Transfers;
 using Safes.Linux;
@@ -17,11 +18,21 @@ public sealed partial class SafeApi
             new PutStream(room, room.OwnerOf(MemberOf(session).Index), session.Device.ToString(), responseStream).RunAsync(requestStream, stop));
 
     public override Task Get(IAsyncStreamReader<GetRequest> requestStream, IServerStreamWriter<GetReply> responseStream, ServerCallContext context) =>
-        TransferAsync(context, (room, _, stop) => new GetStream(room, responseStream).RunAsync(requestStream, stop));
+        TransferAsync(context, async (room, session, stop) =>
+        {
+            using var stream = new GetStream(room, VisitorOf(session), responseStream);
+            await stream.RunAsync(requestStream, stop).ConfigureAwait(false);
+        });
 
     public override Task ListFiles(ListFilesRequest request, IServerStreamWriter<FilesFound> responseStream, ServerCallContext context) =>
-        TransferAsync(context, async (room, _, stop) =>
+        TransferAsync(context, async (room, session, stop) =>
         {
+            if (request.Out != 0)
+            {
+                await ListLetAsync(room, request, VisitorOf(session), responseStream, stop).ConfigureAwait(false);
+                return;
+            }
+
             if (request.All && room.DataOut != DataOut.Free)
             {
                 throw new FaultException(FaultCodes.NeedsApproval, ("mode", DataOutRule.WordOf(room.DataOut)));    // names are data, too
@@ -33,6 +44,17 @@ public sealed partial class SafeApi
                 await responseStream.WriteAsync(found, stop).ConfigureAwait(false);
             }
         });
+
+    private static async Task ListLetAsync(TransferRoom room, ListFilesRequest request, Visitor by, IServerStreamWriter<FilesFound> to, CancellationToken stop)
+    {
+        var path = FilePath.Parse(request.Path.Span);
+        using var let = await Background.Run(() => room.Airlock.Open(request.Out, request.Look, by), "open a request").ConfigureAwait(false);
+        foreach (var some in Batches(let.Files().Where(f => FilePath.Parse(f.Path.Span).IsBelow(path)), f => f.Path.Length + 16))
+        {
+            await to.WriteAsync(
+                new FilesFound { Files = { some.Select(f => new FileFound { Path = f.Path, Kind = FileKind.File, Length = f.Length }) } }, stop).ConfigureAwait(false);
+        }
+    }
 
     private Roster.Member MemberOf(LiveSession session) =>
         parts.Vault.Roster is { } roster && roster.FindDevice(session.Device) is { } device && roster.Members.FirstOrDefault(m => m.Id == device.Member) is { } member

@@ -3,6 +3,7 @@ using Grpc.Core;
 using Microsoft.Win32.SafeHandles;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Hypervisor.Airlocks;
 using Safes.Hypervisor.Api;
 using Safes.Linux;
 using Safes.Rules;
@@ -11,11 +12,13 @@ using Safes.Transfer;
 namespace Safes.Hypervisor.Transfers;
 
 /// <summary>Files that a device asks for, one answered after the other. What is wrong with one is its answer and stops no other.</summary>
-internal sealed class GetStream(TransferRoom room, IServerStreamWriter<GetReply> to)
+internal sealed class GetStream(TransferRoom room, Visitor by, IServerStreamWriter<GetReply> to) : IDisposable
 {
     private const uint AnyoneRuns = 0x49;
 
     private readonly Block[] blocks = [new(), new()];    // one is read while the other is sent
+    private OutContent? let;
+    private bool looking;
 
     public async Task RunAsync(IAsyncStreamReader<GetRequest> from, CancellationToken stop)
     {
@@ -35,20 +38,28 @@ internal sealed class GetStream(TransferRoom room, IServerStreamWriter<GetReply>
         }
     }
 
+    public void Dispose() => let?.Dispose();
+
     private async Task<GetDone> SendAsync(GetRequest request, CancellationToken stop)
     {
-        if (room.DataOut != DataOut.Free)
+        if (request.Out == 0 && room.DataOut != DataOut.Free)
         {
             throw new FaultException(FaultCodes.NeedsApproval, ("mode", DataOutRule.WordOf(room.DataOut)));    // asked for each file: a rule holds from when it is made
         }
 
         var path = FilePath.Parse(request.Path.Span);
+        var asked = request.Out == 0 ? null : await Background.Run(() => Let(request, path), "open a request").ConfigureAwait(false);
         using var file = await Background.Run(() => room.Files.OpenFile(path), "open a file").ConfigureAwait(false);
         var before = Stat.Of(file);
+        if (asked is not null && (ulong)before.Length != asked.File.Length)
+        {
+            throw let!.Changed(path);
+        }
+
         using var reader = await Background.Run(() => Reader(file, path, before.Length, request, stop), "take a file up").ConfigureAwait(false);
         if (request.Compare)
         {
-            return reader.AtEnd && (long)request.Blocks == Block.Count(before.Length)
+            return reader.AtEnd && (long)request.Blocks == Block.Count(before.Length) && (asked is null || asked.File.Sha256.Span.SequenceEqual(reader.Digest))
                 ? Done(reader) : throw FileTree.Refused(FaultCodes.FileExists, path);
         }
 
@@ -60,12 +71,42 @@ internal sealed class GetStream(TransferRoom room, IServerStreamWriter<GetReply>
             Blocks = (ulong)reader.Next,
         };
         await to.WriteAsync(new GetReply { File = told }, stop).ConfigureAwait(false);
-        var next = ReadAsync(reader, blocks[0]);
+        await SendBlocksAsync(reader, asked, path, stop).ConfigureAwait(false);
+        if (asked is not null)
+        {
+            return asked.File.Sha256.Span.SequenceEqual(reader.Digest) ? Done(reader) : throw let!.Changed(path);
+        }
+
+        var after = Stat.Of(file);
+        return (after.Length, after.ModifiedNanoseconds) == (before.Length, before.ModifiedNanoseconds)
+            ? Done(reader) : throw FileTree.Refused(FaultCodes.FileChanged, path, "it was written to meanwhile");
+    }
+
+    /// <summary>What a request holds of a path, once it may be read. It is in the log before the first byte leaves.</summary>
+    private Asked Let(GetRequest request, FilePath path)
+    {
+        if (let is null || let.Entry.Number != request.Out || looking != request.Look)
+        {
+            let?.Dispose();
+            (let, looking) = (null, request.Look);
+            let = room.Airlock.Open(request.Out, request.Look, by);
+        }
+
+        var (file, first) = let.Find(path);
+        room.Airlock.Log.Write(
+            DateTimeOffset.UtcNow, request.Out, request.Look ? "looked" : "got", by,
+            ("sha256", OutLog.Text(Convert.ToHexStringLower(file.Sha256.Span))), ("file", path.Bytes.ToArray()));
+        return new Asked(file, first);
+    }
+
+    private async Task SendBlocksAsync(BlockReader reader, Asked? asked, FilePath path, CancellationToken stop)
+    {
+        var next = ReadAsync(reader, blocks[0], asked, path);
         try
         {
             for (int i = 1; await next.ConfigureAwait(false) is { } block; i ^= 1)
             {
-                next = ReadAsync(reader, blocks[i]);
+                next = ReadAsync(reader, blocks[i], asked, path);
                 foreach (var piece in Pieces.Of(block))
                 {
                     await to.WriteAsync(new GetReply { Piece = piece }, stop).ConfigureAwait(false);
@@ -76,10 +117,6 @@ internal sealed class GetStream(TransferRoom room, IServerStreamWriter<GetReply>
         {
             await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);    // its thread is not left with a closed file
         }
-
-        var after = Stat.Of(file);
-        return (after.Length, after.ModifiedNanoseconds) == (before.Length, before.ModifiedNanoseconds)
-            ? Done(reader) : throw FileTree.Refused(FaultCodes.FileChanged, path, "it was written to meanwhile");
     }
 
     /// <summary>Behind the blocks that the device has, if they are this file's; else at the beginning.</summary>
@@ -109,13 +146,21 @@ internal sealed class GetStream(TransferRoom room, IServerStreamWriter<GetReply>
         return new BlockReader(file, path, length);
     }
 
-    private static Task<Block?> ReadAsync(BlockReader reader, Block into) => reader.AtEnd ? Task.FromResult<Block?>(null) : Background.Run<Block?>(
+    private Task<Block?> ReadAsync(BlockReader reader, Block into, Asked? asked, FilePath path) => reader.AtEnd ? Task.FromResult<Block?>(null) : Background.Run<Block?>(
         () =>
         {
+            long index = reader.Next;
             reader.Read(into);
+            if (asked is not null)
+            {
+                let!.Check(into, asked.FirstBlock + index, path);    // in our own memory, where no host writes, before any of it is sent
+            }
+
             return into;
         },
         "read a block");
 
     private static GetDone Done(BlockReader reader) => new() { Sha256 = ByteString.CopyFrom(reader.Digest) };
+
+    private sealed record Asked(OutFile File, long FirstBlock);
 }

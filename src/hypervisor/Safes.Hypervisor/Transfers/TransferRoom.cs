@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Safes.Contracts;
+using Safes.Hypervisor.Airlocks;
 using Safes.Hypervisor.Sessions;
 using Safes.Linux;
 using Safes.Rules;
@@ -41,12 +42,15 @@ public sealed class TransferRoom
         (this.room, this.owner, this.dataOut) = (room, owner, dataOut);
         root = new FileTree(open);
         Files = new FileTree(() => root.OpenDirectory(FilePath.Parse(Share)));
+        Airlock = new Airlock(root, Files);
     }
 
     /// <summary>The team's directory.</summary>
     public FileTree Files { get; }
 
     public DataOut DataOut => dataOut();
+
+    public Airlock Airlock { get; }
 
     public FileOwner? OwnerOf(int member) => owner((uint)member);
 

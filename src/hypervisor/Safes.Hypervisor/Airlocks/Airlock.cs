@@ -1,0 +1,246 @@
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Hypervisor.Transfers;
+using Safes.Linux;
+using Safes.Roster;
+using Safes.Transfer;
+
+namespace Safes.Hypervisor.Airlocks;
+
+/// <summary>Who does something at the airlock: from which device.</summary>
+public sealed record Visitor(Member Member, string Device, bool OthersOwn);
+
+/// <summary>
+/// Requests to let files out, on the volume beside what hosts see: out/N with what was asked, the files' digests block by block, and what
+/// was decided. Nothing is copied; what leaves is compared, block by block and before it is sent, with what was asked for. Every call blocks.
+/// </summary>
+public sealed class Airlock(FileTree root, FileTree files)
+{
+    /// <summary>How many requests may wait, how many are kept at all, and how much one may hold.</summary>
+    public const int MostWaiting = 50, MostKept = 200, MostFiles = 10_000;
+
+    public const long MostBytes = 1L << 40;
+
+    private const int LongestReason = 1000;
+    private const uint Private = 0x1c0;
+
+    private static readonly FilePath Place = FilePath.Parse("out"), Outbox = FilePath.Parse("outbox");
+
+    private readonly Lock gate = new();
+    private SortedDictionary<ulong, OutEntry>? entries;
+
+    public OutLog Log { get; } = new(root);
+
+    /// <summary>All that are kept, by number.</summary>
+    public IReadOnlyList<OutEntry> Entries
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. Load().Values.Select(e => e.Clone())];
+            }
+        }
+    }
+
+    /// <exception cref="FaultException">request-unknown.</exception>
+    public OutEntry Find(ulong number)
+    {
+        lock (gate)
+        {
+            return Load().GetValueOrDefault(number)?.Clone() ?? throw new FaultException(FaultCodes.RequestUnknown, ("number", $"{number}"));
+        }
+    }
+
+    /// <summary>Takes the digests of files below outbox/ as they are now.</summary>
+    /// <exception cref="FaultException">file-unknown, file-kind, file-changed; bad-request; share-full.</exception>
+    public OutEntry Ask(Visitor by, IReadOnlyList<FilePath> paths, string reason, DateTimeOffset now, CancellationToken stop)
+    {
+        if (paths.Count == 0 || paths.FirstOrDefault(p => !p.IsBelow(Outbox)) is not null)
+        {
+            throw FileTree.Refused(FaultCodes.FileKind, paths.FirstOrDefault(p => !p.IsBelow(Outbox)) ?? Outbox, "only what lies in /safe/outbox is let out");
+        }
+
+        CheckReason(reason);
+        lock (gate)
+        {
+            if (Load().Values.Count(e => e.State == OutState.OutWaiting) >= MostWaiting)
+            {
+                throw new FaultException(FaultCodes.TransfersBusy, ("why", $"{MostWaiting} requests wait to be decided"));
+            }
+        }
+
+        string name = $".{Guid.NewGuid():n}";
+        using var place = root.MakeDirectories(Place, Private);
+        using var made = root.MakeDirectories(Place.Below(System.Text.Encoding.UTF8.GetBytes(name)), Private);
+        try
+        {
+            var entry = new OutEntry
+            {
+                Member = by.Member.Name,
+                MemberId = ByteString.CopyFrom(by.Member.Id.ToBytes()),
+                Device = by.Device,
+                AskedUnix = now.ToUnixTimeSeconds(),
+                Reason = reason,
+            };
+            OutContent.Take(made, files, paths, entry, stop);
+            lock (gate)
+            {
+                entry.Number = Load().Keys.LastOrDefault() + 1;
+                DurableFile.Write(made, "request", entry.ToByteArray());
+                Log.Write(now, entry.Number, "asked", by, ("files", OutLog.Text($"{entry.Files}")), ("bytes", OutLog.Text($"{entry.Bytes}")), DigestOf(entry), ("reason", OutLog.Text(reason)));
+                if (!Stdio.TryRename(place, RawPath.Of(name), place, RawPath.Of($"{entry.Number}"), replace: false))
+                {
+                    throw new IOException($"there is something in the place of request {entry.Number}");
+                }
+
+                Fcntl.Sync(place);
+                Load()[entry.Number] = entry;
+                Tidy(place);
+                return entry.Clone();
+            }
+        }
+        catch (LinuxException e) when (e.Number == Errno.NoSpace)
+        {
+            Remove(place, name);
+            throw new FaultException(FaultCodes.ShareFull, ("file", "the request"));
+        }
+        catch
+        {
+            Remove(place, name);
+            throw;
+        }
+    }
+
+    /// <summary>An owner other than who asked lets it out, or does not.</summary>
+    /// <param name="digest">Of the list that the owner saw.</param>
+    /// <exception cref="FaultException">request-unknown, request-decided, request-own, not-owner.</exception>
+    public OutEntry Decide(ulong number, bool approve, string reason, ReadOnlySpan<byte> digest, Visitor by, DateTimeOffset now)
+    {
+        CheckReason(reason);
+        lock (gate)
+        {
+            var entry = Find(number);
+            if (entry.State != OutState.OutWaiting)
+            {
+                throw new FaultException(
+                    FaultCodes.RequestDecided, ("number", $"{number}"), ("how", entry.State == OutState.OutApproved ? "approved" : "refused"), ("member", entry.DecidedBy));
+            }
+
+            if (IsOf(entry, by))
+            {
+                throw new FaultException(FaultCodes.RequestOwn, ("number", $"{number}"), ("others", by.OthersOwn ? "yes" : ""));
+            }
+
+            if (!by.Member.IsOwner)
+            {
+                throw new FaultException(FaultCodes.NotOwner);
+            }
+
+            if (!digest.SequenceEqual(entry.Digest.Span))
+            {
+                throw new FaultException(FaultCodes.BadRequest, ("what", "a decision about another list"));
+            }
+
+            entry.State = approve ? OutState.OutApproved : OutState.OutRefused;
+            (entry.DecidedBy, entry.DecidedUnix, entry.DecisionReason) = (by.Member.Name, now.ToUnixTimeSeconds(), reason);
+            Log.Write(now, number, approve ? "approved" : "refused", by, DigestOf(entry), ("reason", OutLog.Text(reason)));
+            using var directory = root.OpenDirectory(Of(number));
+            DurableFile.Write(directory, "decision", entry.ToByteArray());
+            Load()[number] = entry;
+            return entry.Clone();
+        }
+    }
+
+    /// <summary>What of a request may be read: by anybody once it is approved, and by owners who are to look into it before.</summary>
+    /// <exception cref="FaultException">request-unknown, needs-approval, not-owner, request-own.</exception>
+    public OutContent Open(ulong number, bool look, Visitor by)
+    {
+        var entry = Find(number);
+        if (entry.State == OutState.OutApproved || (look && by.Member.IsOwner && !IsOf(entry, by)))
+        {
+            return new OutContent(root.OpenDirectory(Of(number)), entry);
+        }
+
+        // Who looks sees it on a device: that is for who may let it out, and not for who wants it out.
+        throw look
+            ? new FaultException(by.Member.IsOwner ? FaultCodes.RequestOwn : FaultCodes.NotOwner, ("number", $"{number}"), ("others", by.OthersOwn ? "yes" : ""))
+            : new FaultException(FaultCodes.NeedsApproval, ("number", $"{number}"), ("state", entry.State == OutState.OutRefused ? $"refused by {entry.DecidedBy}" : "not decided yet"));
+    }
+
+    /// <summary>The list of a request, for whoever has a session.</summary>
+    public OutContent Show(ulong number) => new(root.OpenDirectory(Of(Find(number).Number)), Find(number));
+
+    private static (string, byte[]) DigestOf(OutEntry entry) => ("digest", OutLog.Text(Convert.ToHexStringLower(entry.Digest.Span)));
+
+    private static bool IsOf(OutEntry entry, Visitor by) => entry.MemberId.Span.SequenceEqual(by.Member.Id.ToBytes());
+
+    private static FilePath Of(ulong number) => Place.Below(System.Text.Encoding.UTF8.GetBytes($"{number}"));
+
+    private static void CheckReason(string reason)
+    {
+        if (string.IsNullOrWhiteSpace(reason) || reason.Length > LongestReason)
+        {
+            throw new FaultException(FaultCodes.BadRequest, ("what", $"a reason of 1 to {LongestReason} characters"));
+        }
+    }
+
+    private SortedDictionary<ulong, OutEntry> Load()
+    {
+        if (entries is { } known)
+        {
+            return known;
+        }
+
+        var found = new SortedDictionary<ulong, OutEntry>();
+        using var place = root.MakeDirectories(Place, Private);
+        using (var names = new Dirent(place))
+        {
+            while (names.Next() is { } name)
+            {
+                if (ulong.TryParse(name.ToString(), out ulong number))
+                {
+                    using var directory = FileTree.OpenDirectory(place, name, Of(number));
+                    byte[] bytes = DurableFile.Read(directory, "decision") ?? DurableFile.Read(directory, "request") ?? throw new IOException($"request {number} is not whole");
+                    found[number] = OutEntry.Parser.ParseFrom(bytes);
+                }
+                else
+                {
+                    Remove(place, name.ToString());    // it was being made when safed ended
+                }
+            }
+        }
+
+        return entries = found;
+    }
+
+    /// <summary>The oldest that are decided make room; the log keeps what was.</summary>
+    private void Tidy(Microsoft.Win32.SafeHandles.SafeFileHandle place)
+    {
+        foreach (ulong old in Load().Values.Where(e => e.State != OutState.OutWaiting).Select(e => e.Number).Take(Load().Count - MostKept).ToArray())
+        {
+            Remove(place, $"{old}");
+            Load().Remove(old);
+        }
+    }
+
+    private static void Remove(Microsoft.Win32.SafeHandles.SafeFileHandle place, string name)
+    {
+        if (Stat.Find(place, RawPath.Of(name)) is not { IsDirectory: true })
+        {
+            return;
+        }
+
+        using (var directory = FileTree.OpenDirectory(place, RawPath.Of(name), Place))
+        {
+            foreach (string entry in (string[])["request", "decision", "files", "checks", ".request.new", ".decision.new"])
+            {
+                Unistd.Unlink(directory, RawPath.Of(entry));
+            }
+        }
+
+        Unistd.Unlink(place, RawPath.Of(name), directory: true);
+    }
+}
