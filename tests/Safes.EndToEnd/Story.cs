@@ -77,6 +77,7 @@ internal sealed class Story : IDisposable
         await anna.WorkAsync("desk.ledger", $"echo 'second draft' >> /safe/{Adversary.Name}");
         await anna.SftpAsync("desk.ledger", $"get /safe/{Adversary.Name} {anna.At("back.txt")}\n");
         stage.Fact("a document is edited over sftp and ssh", (await File.ReadAllTextAsync(anna.At("back.txt"))).EndsWith("first draft\nsecond draft\n", StringComparison.Ordinal));
+        await new Carrying(stage, anna).CarryAsync();
         await anna.WorkAsync("desk.ledger", Computation.Start);
         stage.Fact("a long computation runs", int.Parse(await anna.WorkAsync("desk.ledger", Computation.Count)) > 0);
     }

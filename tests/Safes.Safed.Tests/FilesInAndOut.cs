@@ -84,6 +84,42 @@ public sealed class FilesInAndOut : IDisposable
         await safe.UntilAsync("closed");
     }
 
+    [Fact(Timeout = 900_000)]
+    [Trait("takes", "long")]
+    public async Task Ten_gibibytes_go_in_and_out_in_the_memory_of_a_few_blocks()
+    {
+        const int mostMore = 48;
+        await using var safe = await OpenAsync();
+        File.WriteAllBytes(At("small"), Random(8 * Mega));
+        await PutAsync(safe, [At("small")], "in");
+        double before = Footprint.Of(safe.Pid).Memory, most = 0;
+        using (var file = Fcntl.Open(At("huge"), Fcntl.ReadWrite | Fcntl.Create))
+        {
+            RandomAccess.SetLength(file, 10L << 30);
+            foreach (long at in (long[])[0, 5L << 30, (10L << 30) - (32 * Mega)])
+            {
+                RandomAccess.Write(file, Random(32 * Mega), at);
+            }
+        }
+
+        foreach (var transfer in (Func<Task<TransferOutcome>>[])[() => PutAsync(safe, [At("huge")], "in"), () => GetAsync(safe, "in/huge", At("back"))])
+        {
+            var begun = BootClock.Now;
+            var going = transfer();
+            for (; !going.IsCompleted; await Task.WhenAny(going, Task.Delay(200, Stop)))
+            {
+                most = Math.Max(most, Footprint.Of(safe.Pid).Memory);
+            }
+
+            Assert.Equal((1L, 0L, 96L * Mega), ((await going).Files, (await going).Failures, (await going).Sent));
+            TestContext.Current.TestOutputHelper!.WriteLine($"{(BootClock.Now - begun).TotalSeconds:0.0} s; safed {before:0} MiB before, {most:0} MiB at most");
+        }
+
+        Assert.InRange(most, 0, before + mostMore);
+        Assert.InRange(Stat.Find(At("back"))!.Value.AllocatedBytes, 96 * Mega, 100 * Mega);
+        await safe.Owner.LeaveAsync();
+    }
+
     [Fact(Timeout = 240_000)]
     public async Task The_owners_rule_about_data_out_holds_at_once()
     {

@@ -106,8 +106,14 @@ public sealed partial class FakeSafe
     {
         var entry = new OutEntry
         {
-            Number = (ulong)Requests.Count + 1, Member = "anna" + Evil, Device = "laptop" + Evil, AskedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Reason = request.Reason + Evil,
-            Files = 1, Bytes = 11, Digest = ByteString.CopyFrom(new byte[32]),
+            Number = (ulong)Requests.Count + 1,
+            Member = "anna" + Evil,
+            Device = "laptop" + Evil,
+            AskedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            Reason = request.Reason + Evil,
+            Files = 1,
+            Bytes = 11,
+            Digest = ByteString.CopyFrom(new byte[32]),
         };
         Requests.Add(entry);
         return Task.FromResult(entry);

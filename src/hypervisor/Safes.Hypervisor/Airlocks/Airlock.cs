@@ -195,6 +195,11 @@ public sealed class Airlock(FileTree root, FileTree files)
         }
 
         var found = new SortedDictionary<ulong, OutEntry>();
+        if (root.Find(Place) is null)
+        {
+            return entries = found;    // nothing is made by who only looks: a full volume shows its status, too
+        }
+
         using var place = root.MakeDirectories(Place, Private);
         using (var names = new Dirent(place))
         {
