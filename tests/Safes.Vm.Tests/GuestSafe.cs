@@ -126,7 +126,7 @@ public sealed class GuestSafe : IAsyncLifetime
     public int[] Qemus(string host) => Inside($" -name {host} ");
 
     /// <summary>The share daemons of all hosts, each with its sandbox's process.</summary>
-    public int[] Virtiofsds => Inside(" --shared-dir ");
+    public int[] Virtiofsds => [.. Proc.Naming(Safe.Home).Where(pid => Proc.CommandLine(pid).Contains(" --shared-dir ", StringComparison.Ordinal))];
 
     /// <summary>When it last booted, as its definition on the open volume says: unchanged while its memory is kept.</summary>
     public long BootedUnix(string host) => (long)JsonNode.Parse(
@@ -179,7 +179,7 @@ public sealed class GuestSafe : IAsyncLifetime
         }
     }
 
-    /// <summary>Processes of this safe by a word of their command line: all of them live in its mount namespace, which its pin keeps for the next safed.</summary>
+    /// <summary>Processes of this safe by a word of their command line: they live in its mount namespace, which its pin keeps for the next safed.</summary>
     private int[] Inside(string word) =>
         [.. Proc.All().Where(pid => Proc.CommandLine(pid).Contains(word, StringComparison.Ordinal) && new FileInfo($"/proc/{pid}/ns/mnt").LinkTarget == inside).Order()];
 

@@ -131,7 +131,8 @@ public abstract class HostCutTests(GuestSafe safe, bool all) : IClassFixture<Gue
             await own.OpenAsync();
             await own.KilledAsync(step, () => own.AddAsync("alone"), restart: false);
             var last = BootClock.Now;
-            Assert.False(await own.IsClosedWithinAsync(TimeSpan.Zero), step);    // the control: it was open
+            Assert.False(await own.IsClosedWithinAsync(TimeSpan.Zero), step);    // the control: it was open, and there was something to end
+            Assert.NotEmpty(step == HostSteps.Making[0] ? [0] : own.Virtiofsds);
             var limit = TimeSpan.FromSeconds(Lease + own.Safe.Configuration.BoundSeconds);
             Assert.True(await own.IsClosedWithinAsync(last + limit - BootClock.Now), $"{step}: {own.Safe.GuardianLog}");
             Assert.Empty(own.Qemus("alone"));
