@@ -112,10 +112,10 @@ internal sealed class BenchSafe : IAsyncDisposable
     public async Task LookAsync()
     {
         var root = fleet.Volume.Volume.Root;
-        var definition = HostDefinition.Read(root.Below("hosts"), Host)!;
+        var definition = HostDefinition.Read(root.Below("hosts"), Host, SafeUsers.Usual)!;
         raw = (
             await Parts.ToolsAsync(),
-            new HostHardware(definition.Name, definition.Cpus, definition.MemoryBytes, fleet.Ports.Mac(definition.Number), definition.User, definition.Uuid),
+            new HostHardware(definition.Name, definition.Cpus, definition.MemoryBytes, fleet.Ports.Mac(definition.Number), SafeUsers.Usual.Host(definition.Number), definition.Uuid),
             new HostPlaces(
                 root.PathOf($"hosts/{Host}"), Path.Combine(fleet.Volume.Place, "hosts", Host), root.PathOf("share"), root.PathOf($"images/{definition.Image}")),
             definition.Number);

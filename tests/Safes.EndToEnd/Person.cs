@@ -102,6 +102,13 @@ internal sealed class Person(World world, Options options, string name, string p
     /// <summary>An SSH session that stays: lines go in, and what the other side answers comes out.</summary>
     public StandingSession Stay(string host) => StandingSession.Start(host, SshConfiguration, Network, Environment);
 
+    /// <summary>`safe` as a program that stays; whoever began it ends it.</summary>
+    public Child Begin(IReadOnlyList<string> arguments) => Child.Start(new ChildStart(options.Safe, arguments) { NetworkNamespace = Network, Environment = Environment });
+
+    /// <summary>Whether this device reaches a TCP port within a moment.</summary>
+    public async Task<bool> ReachesSoonAsync(string address, int port) =>
+        (await Tool.TryAsync("timeout", ["8", "bash", "-c", $"exec 3<>/dev/tcp/{address}/{port}"], network: Network, limit: TimeSpan.FromSeconds(30), environment: Environment)).Exit == 0;
+
     /// <summary>Whether this device reaches a TCP port.</summary>
     public async Task<bool> ReachesAsync(string address, int port) =>
         (await Tool.TryAsync("bash", ["-c", $"exec 3<>/dev/tcp/{address}/{port}"], network: Network, limit: TimeSpan.FromSeconds(60),

@@ -94,6 +94,7 @@ internal sealed class Story : IDisposable
         standing = bob.Stay("build.ledger");
         stage.Fact("an SSH session of bob's stands", await standing.AskAsync("one", TimeSpan.FromSeconds(60)));
         stage.Fact("anna's device reaches the hosts' SSH (control)", await anna.ReachesAsync(desk, 22));
+        await new Ways(stage, anna, bob, await AddressOfAsync(anna, "build")).ShowAsync();
         await stage.StepAsync("safe leave (anna; bob holds it open)", () => anna.DoAsync(["leave"]));
         stage.Fact("it stays open for bob", await bob.WorkAsync("build.ledger", "echo here") == "here");
         stage.Fact("anna's device reaches nothing any more", !await anna.ReachesAsync(desk, 22));

@@ -17,6 +17,7 @@ public class RulesInTheKernelTests
     private static readonly GatewaySettings Settings = GatewaySettings.Check(Example.Configuration(), out _)!;
     private static readonly IPAddress Allowed = IPAddress.Parse("10.83.0.2"), Denied = IPAddress.Parse("10.83.0.3"), Host = IPAddress.Parse("10.83.1.10"),
         Stranger = IPAddress.Parse("10.83.3.1");
+    private static readonly Admission Shell = new([Allowed], true, []), Open = Shell with { Services = [new IPEndPoint(Host, 8888)] };
 
     [Fact]
     public async Task Devices_reach_the_relay_and_those_with_a_session_SSH_and_nobody_anything_else()
@@ -68,9 +69,9 @@ public class RulesInTheKernelTests
         ];
         Assert.DoesNotContain(true, await Task.WhenAll(attempts.Select(a => a.Try())));
 
-        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, []));
+        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, Admission.None));
         Assert.False(await attempts[0].Try());
-        await TestServer.NftAsync(gateway, NftRules.Allow([Allowed]));
+        await TestServer.NftAsync(gateway, NftRules.Admit(Shell));
         foreach (var ((what, _, expected), got) in attempts.Zip(await Task.WhenAll(attempts.Select(a => a.Try()))))
         {
             Assert.True(expected == got, $"{what}: expected {expected}");
@@ -87,9 +88,86 @@ public class RulesInTheKernelTests
     public async Task The_end_of_a_session_stops_what_is_established_both_ways_and_its_return_takes_it_up()
     {
         await using var server = await TestServer.StartAsync();
+        var (gateway, tunnel, inside) = await BetweenAsync(server);
+        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, Shell));
+        using var listener = TestServer.Listen(inside, 22);
+        using var device = Sched.InNetwork(tunnel, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+        await device.ConnectAsync(Host, 22, TestContext.Current.CancellationToken);
+        using var host = await listener.AcceptAsync(TestContext.Current.CancellationToken);
+        host.NoDelay = true;
+
+        await TestServer.NftAsync(gateway, NftRules.Admit(Shell with { Devices = [] }));
+        device.Send([1]);
+        host.Send([2]);
+        Assert.Equal((0, 0), (await HearAsync(host, 1000), await HearAsync(device, 1000)));
+        await TestServer.NftAsync(gateway, NftRules.Admit(Shell));
+        Assert.Equal((1, 1), (await HearAsync(host, 20_000), await HearAsync(device, 20_000)));
+    }
+
+    [Fact]
+    public async Task A_service_is_reached_while_it_is_open_and_cut_both_ways_when_it_is_taken_back()
+    {
+        await using var server = await TestServer.StartAsync();
+        var (gateway, tunnel, inside) = await BetweenAsync(server);
+        using var service = TestServer.Listen(inside, 8888);
+        using var ssh = TestServer.Listen(inside, 22);
+        using var beside = TestServer.Listen(inside, 8889);
+        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, Shell));
+        Assert.False(await TestServer.ReachesAsync(tunnel, Allowed, Host, 8888));
+        await TestServer.NftAsync(gateway, NftRules.Admit(Open));
+        Assert.True(await TestServer.ReachesAsync(tunnel, Allowed, Host, 22));
+        (await ssh.AcceptAsync(TestContext.Current.CancellationToken)).Dispose();
+        Assert.False(await TestServer.ReachesAsync(tunnel, Allowed, Host, 8889));
+        Assert.False(await TestServer.ReachesAsync(tunnel, Denied, Host, 8888));
+        foreach (int port in (int[])[8888, 22])
+        {
+            using var device = Sched.InNetwork(tunnel, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+            device.Bind(new IPEndPoint(Allowed, 0));
+            await device.ConnectAsync(Host, port, TestContext.Current.CancellationToken);
+            using var host = await (port == 22 ? ssh : service).AcceptAsync(TestContext.Current.CancellationToken);
+            await TestServer.NftAsync(gateway, NftRules.Admit(Open with { Shell = false, Services = [] }));      // closed mode: nothing from devices
+            device.Send([1]);
+            host.Send([2]);
+            Assert.Equal((0, 0), (await HearAsync(host, 1000), await HearAsync(device, 300)));
+            await TestServer.NftAsync(gateway, NftRules.Admit(Open));
+            Assert.True(await HearAsync(host, 20_000) > 0);
+        }
+    }
+
+    [Fact]
+    public async Task Answers_that_nobody_asked_for_come_to_no_device()
+    {
+        await using var server = await TestServer.StartAsync();
+        var (gateway, tunnel, inside) = await BetweenAsync(server);
+        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, Open));
+        using var ssh = TestServer.Listen(inside, 22);
+        Assert.True(await TestServer.ReachesAsync(tunnel, Allowed, Host, 22));      // neighbours know each other
+        string own = (await Tool.RunAsync("ip", ["-br", "link", "show", "dev", "e"], network: inside)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
+        string router = (await Tool.RunAsync("ip", ["-br", "link", "show", "dev", NftRules.Inside], network: gateway)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
+        using var hostile = RawLink.Open(inside, "e");
+        using var atDevice = RawLink.Open(tunnel, "e");
+        // The bridge lets such through, since it tracks nothing: answers by their port and flags alone.
+        (string What, int Port, byte Flags)[] forged =
+            [("SYN and ACK", 22, 18), ("ACK with data", 22, 24), ("RST", 22, 4), ("RST and ACK", 22, 20), ("FIN", 22, 17), ("none", 22, 0), ("a service's", 8888, 24), ("SYN", 22, 2)];
+        void SendAll()
+        {
+            foreach (var (what, port, flags) in forged)
+            {
+                hostile.Send(Frame.Tcp(what, own, router, Host, Allowed, port, 40000, flags));
+            }
+        }
+
+        SendAll();
+        await TestServer.NftAsync(gateway, "delete table ip gateway\n");
+        SendAll();
+        Assert.Equal(forged.Select(f => f.What), await atDevice.HearUntilAsync("SYN", TimeSpan.FromSeconds(10)));
+    }
+
+    private static async Task<(string Gateway, string Tunnel, string Inside)> BetweenAsync(TestServer server)
+    {
         string gateway = await server.SpaceAsync("gateway"), tunnel = await server.SpaceAsync("tunnel"), inside = await server.SpaceAsync("inside"),
             others = await server.SpaceAsync("others");
-        await LinkAsync(gateway, NftRules.Tunnel, Settings.Tunnel, tunnel, $"{Allowed}/24");
+        await LinkAsync(gateway, NftRules.Tunnel, Settings.Tunnel, tunnel, $"{Allowed}/24", $"{Denied}/24");
         await LinkAsync(gateway, NftRules.Inside, Settings.Inside, inside, $"{Host}/24");
         await TestServer.IpAsync(gateway, $"""
             link add {NftRules.Uplink} type veth peer name u netns {others}
@@ -100,19 +178,7 @@ public class RulesInTheKernelTests
             File.WriteAllText("/proc/sys/net/ipv4/ip_forward", "1");
             return true;
         });
-        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, [Allowed]));
-        using var listener = TestServer.Listen(inside, 22);
-        using var device = Sched.InNetwork(tunnel, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
-        await device.ConnectAsync(Host, 22, TestContext.Current.CancellationToken);
-        using var host = await listener.AcceptAsync(TestContext.Current.CancellationToken);
-        host.NoDelay = true;
-
-        await TestServer.NftAsync(gateway, NftRules.Allow([]));
-        device.Send([1]);
-        host.Send([2]);
-        Assert.Equal((0, 0), (await HearAsync(host, 1000), await HearAsync(device, 1000)));
-        await TestServer.NftAsync(gateway, NftRules.Allow([Allowed]));
-        Assert.Equal((1, 1), (await HearAsync(host, 20_000), await HearAsync(device, 20_000)));
+        return (gateway, tunnel, inside);
     }
 
     private static async Task<int> HearAsync(Socket socket, int milliseconds)

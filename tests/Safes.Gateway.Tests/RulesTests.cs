@@ -1,4 +1,5 @@
 using System.Net;
+using Safes.Contracts.V1;
 using Safes.Gateway.Rules;
 using Safes.Gateway.Settings;
 
@@ -11,18 +12,36 @@ public class RulesTests
 
     [Fact]
     public void The_rules_of_a_configured_gateway_are_those_committed() =>
-        Assert.Equal(Committed("configured.nft"), NftRules.Configured(Settings, [IPAddress.Parse("10.83.0.3")]));
+        Assert.Equal(Committed("configured.nft"), NftRules.Configured(Settings, new Admission([IPAddress.Parse("10.83.0.3")], true, [IPEndPoint.Parse("10.83.1.10:8888")])));
 
     [Fact]
     public void The_tunnel_of_a_configured_gateway_is_the_one_committed() => Assert.Equal(Committed("tunnel.conf"), WireGuardConfiguration.Of(Settings));
 
     [Fact]
-    public void The_devices_with_a_session_are_replaced_in_one_step()
+    public void The_devices_with_a_session_and_what_they_reach_are_replaced_in_one_step()
     {
-        Assert.Equal("flush set ip gateway allowed\n", NftRules.Allow([]));
+        const string Flush = "flush set ip gateway allowed\nflush set ip gateway doors\nflush set ip gateway services\n";
+        Assert.Equal(Flush, NftRules.Admit(Admission.None));
         Assert.Equal(
-            "flush set ip gateway allowed\nadd element ip gateway allowed { 10.83.0.2, 10.83.0.3 }\n",
-            NftRules.Allow([IPAddress.Parse("10.83.0.2"), IPAddress.Parse("10.83.0.3")]));
+            Flush + "add element ip gateway allowed { 10.83.0.2, 10.83.0.3 }\nadd element ip gateway doors { 22 }\nadd element ip gateway services { 10.83.1.10 . 8888 }\n",
+            NftRules.Admit(new Admission([IPAddress.Parse("10.83.0.2"), IPAddress.Parse("10.83.0.3")], true, [IPEndPoint.Parse("10.83.1.10:8888")])));
+    }
+
+    [Theory]
+    [InlineData("10.83.1.10", 0u)]
+    [InlineData("10.83.1.10", 70000u)]
+    [InlineData("10.83.1.1", 8888u)]           // the gateway's own
+    [InlineData("10.83.0.2", 8888u)]           // a device's
+    [InlineData("10.83.1.10; flush ruleset", 8888u)]
+    [InlineData("10.83.1.010", 8888u)]
+    public void A_service_that_is_no_hosts_is_left_out_and_nobody_keeps_a_place_by_it(string host, uint port)
+    {
+        var message = new AllowedDevices { Addresses = { "10.83.0.2", "10.83.0.9" }, Shell = true, Services = { new HostService { Host = host, Port = port }, new HostService { Host = "10.83.1.11", Port = 80 } } };
+        var (admitted, whole) = Admission.Of(message, Settings);
+        Assert.False(whole);
+        Assert.Equal(["10.83.1.11:80"], admitted.Services.Select(s => s.ToString()));
+        Assert.Equal(["10.83.0.2"], admitted.Devices.Select(d => d.ToString()));
+        Assert.Empty(admitted.Among([]).Devices);
     }
 
     [Fact]

@@ -53,7 +53,7 @@ public class DirectionTests
         string gateway = await server.GatewayAsync();
         using var other = TestServer.Listen(server.Plan.NamespacePin, 7789);
         var hypervisor = server.Addresses.ControlHypervisor;
-        Assert.True(await TestServer.ReachesAsync(gateway, null, hypervisor, SafeAddresses.ControlPort));
+        Assert.True(await TestServer.ReachesAsync(gateway, null, hypervisor, SafeAddresses.ControlPort, milliseconds: 10_000));      // a link that has just come up loses the first packet
         Assert.False(await TestServer.ReachesAsync(gateway, null, hypervisor, 7789));
         using var atGateway = TestServer.Listen(gateway, 2222);
         Assert.False(await TestServer.ReachesAsync(server.Plan.NamespacePin, null, server.Addresses.ControlGateway, 2222));

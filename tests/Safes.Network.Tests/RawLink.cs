@@ -58,6 +58,26 @@ internal sealed class RawLink : IDisposable
         }
     }
 
+    /// <summary>The frames that a MAC sent, up to and with the first that is the <paramref name="last"/>.</summary>
+    public async Task<List<byte[]>> FramesFromAsync(string from, Func<byte[], bool> last, TimeSpan limit)
+    {
+        using var time = new CancellationTokenSource(limit);
+        byte[] sender = PhysicalAddress.Parse(from.Replace(':', '-').ToUpperInvariant()).GetAddressBytes(), buffer = new byte[2048];
+        var frames = new List<byte[]>();
+        while (true)
+        {
+            int n = await socket.ReceiveAsync(buffer, time.Token);
+            if (buffer.AsSpan(6, 6).SequenceEqual(sender))
+            {
+                frames.Add(buffer[..n]);
+                if (last(frames[^1]))
+                {
+                    return frames;
+                }
+            }
+        }
+    }
+
     public void Dispose() => socket.Dispose();
 
     private sealed class LinkAddress(int protocol, int index) : EndPoint

@@ -28,7 +28,7 @@ internal sealed class TestServer : IAsyncDisposable
 
     public SafeAddresses Addresses => Plan.Addresses;
 
-    private TestServer() => Plan = new(At("safe"), SafeAddresses.Parse("10.83.16.0/20"), Port) { ServerNamespacePin = At("server") };
+    private TestServer() => Plan = new(At("safe"), SafeAddresses.Parse("10.83.16.0/20"), UlaPrefix.Of(new byte[16]), Port) { ServerNamespacePin = At("server") };
 
     public static bool Possible => Unistd.EffectiveUser == 0;
 
@@ -52,7 +52,7 @@ internal sealed class TestServer : IAsyncDisposable
         await IpAsync(Server, $"""
             link add {link} type veth peer name eth0 netns {pin}
             addr add {serverAddress}/24 dev {link}
-            link set {link} up
+            link set {link} addrgenmode none up
             """);
         await IpAsync(pin, $"""
             link set lo up
@@ -68,6 +68,7 @@ internal sealed class TestServer : IAsyncDisposable
         try
         {
             server.Network = await SafeNetwork.CreateAsync(server.Plan);
+            await server.Network.OpenWaysAsync(WaysIn.ShellOnly);
             return server;
         }
         catch
@@ -104,7 +105,10 @@ internal sealed class TestServer : IAsyncDisposable
         (await Network.OpenHostPortAsync(port)).Dispose();
         string pin = await SpaceAsync(port.Interface);
         await StandInAsync(port.Interface, "inside", pin, "eth0", port.Mac, $"{port.Address}/24");
-        await IpAsync(pin, $"route add default via {Addresses.InsideGateway}");
+        await IpAsync(pin, $"""
+            route add default via {Addresses.InsideGateway}
+            addr add {port.Address6}/64 dev eth0 nodad
+            """);
         if (through)
         {
             await Network.LetThroughAsync(port);
@@ -144,11 +148,11 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>True when a TCP connection from an address (or any) of a namespace to an open port comes about.</summary>
     public static async Task<bool> ReachesAsync(string pin, IPAddress? from, IPAddress to, int port, int fromPort = 0, int milliseconds = 700)
     {
-        using var socket = Sched.InNetwork(pin, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        using var socket = Sched.InNetwork(pin, () => new Socket(to.AddressFamily, SocketType.Stream, ProtocolType.Tcp));
         using var limit = new CancellationTokenSource(milliseconds);
         // Outside what counts as unreachable: an attempt that could not even begin would prove nothing.
         Share(socket);
-        socket.Bind(new IPEndPoint(from ?? IPAddress.Any, fromPort));
+        socket.Bind(new IPEndPoint(from ?? (to.AddressFamily is AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any), fromPort));
         try
         {
             await socket.ConnectAsync(to, port, limit.Token);
@@ -162,10 +166,10 @@ internal sealed class TestServer : IAsyncDisposable
 
     public static Socket Listen(string pin, int port) => Sched.InNetwork(pin, () =>
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        var socket = new Socket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
         Share(socket);
-        socket.Bind(new IPEndPoint(IPAddress.Any, port));
-        socket.Listen(16);
+        socket.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
+        socket.Listen(512);
         return socket;
     });
 
@@ -202,8 +206,9 @@ internal sealed class TestServer : IAsyncDisposable
             link add {link} type veth peer name {inner} netns {pin}
             link set {link} addrgenmode none master {bridge} up
             """);
+        // No address of the link's own: hosts have none.
         await IpAsync(pin, $"""
-            link set {inner} address {mac} up
+            link set {inner} addrgenmode none address {mac} up
             addr add {address} dev {inner}
             """);
     }

@@ -6,6 +6,7 @@ using Safes.Hypervisor.Guardian;
 using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Tests.Vaults;
+using Safes.Hypervisor.Tests.Ways;
 using Safes.Lifecycle;
 using Safes.Linux;
 using Safes.Volumes;
@@ -66,6 +67,7 @@ public sealed class ClosingTests(SharedFleet shared) : IClassFixture<SharedFleet
                 Network = null!,
                 Ports = fleet.Ports,
                 Gateway = null!,
+                Ways = new NoWays(),
                 Tools = fleet.Hosts.Options.Tools,
                 Guardian = new GuardianOptions(paths.Run),
                 Sessions = new SessionBook(NullLogger.Instance),

@@ -275,6 +275,8 @@ public sealed class SizeTests : IAsyncLifetime
 
         public IPAddress Address(int number) => real.Address(number);
 
+        public IPAddress Address6(int number) => real.Address6(number);
+
         public Task<SafeFileHandle> OpenAsync(int number)
         {
             Asked.TrySetResult();

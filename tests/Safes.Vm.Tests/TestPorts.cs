@@ -30,6 +30,8 @@ internal sealed class TestPorts : IHostPorts, IAsyncDisposable
 
     public IPAddress Address(int number) => IPAddress.Parse($"10.77.1.{number}");
 
+    public IPAddress Address6(int number) => IPAddress.Parse($"fd77:0:0:1::{number:x}");
+
     public async Task<SafeFileHandle> OpenAsync(int number)
     {
         var tap = Tun.OpenTap(pin, $"h{number}");

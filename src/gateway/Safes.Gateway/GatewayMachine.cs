@@ -14,7 +14,7 @@ internal sealed class GatewayMachine
 {
     private const string Version = "1";
 
-    private readonly HashSet<IPAddress> allowed = [];
+    private Admission admitted = Admission.None;
     private GatewaySettings? settings;
     private ControlRelay? relay;
 
@@ -101,7 +101,7 @@ internal sealed class GatewayMachine
         var wanted = GatewaySettings.Check(configuration, out var errors) ?? throw new ArgumentException(string.Join("; ", errors));
         SetClock(wanted.Now);
         // A device that was removed has no session either, before its peer goes.
-        allowed.IntersectWith(wanted.Peers.Select(p => p.Address));
+        admitted = admitted.Among(wanted.Peers);
         if (settings is null)
         {
             Ip("link", "set", "lo", "up");
@@ -113,7 +113,7 @@ internal sealed class GatewayMachine
             throw new ArgumentException("addresses, ports and keys of a running gateway do not change");
         }
 
-        Nft(NftRules.Configured(wanted, allowed));
+        Nft(NftRules.Configured(wanted, admitted));
         Run("wg", ["syncconf", NftRules.Tunnel, "/proc/self/fd/0"], WireGuardConfiguration.Of(wanted));
         if (settings is null)
         {
@@ -141,15 +141,11 @@ internal sealed class GatewayMachine
 
     private void Allow(AllowedDevices message)
     {
-        var known = settings?.Peers.Select(p => p.Address).ToHashSet() ?? throw new ArgumentException("not configured yet");
-        var wanted = message.Addresses.Select(InterfaceAddress.TryParseHost).ToArray();
-        // Whoever is no longer named loses his place even if the message also names a stranger.
-        allowed.Clear();
-        allowed.UnionWith(wanted.OfType<IPAddress>().Where(known.Contains));
-        Nft(NftRules.Allow(allowed));
-        if (wanted.Any(a => a is null || !known.Contains(a)))
+        (admitted, bool whole) = Admission.Of(message, settings ?? throw new ArgumentException("not configured yet"));
+        Nft(NftRules.Admit(admitted));
+        if (!whole)
         {
-            throw new ArgumentException("an address that is no device's was left out");
+            throw new ArgumentException("an address that is no device's, or a service that is no host's, was left out");
         }
     }
 
@@ -157,7 +153,7 @@ internal sealed class GatewayMachine
 
     private GatewayPong Pong(bool withPeers)
     {
-        var pong = new GatewayPong { UptimeSeconds = (ulong)BootClock.Now.TotalSeconds, FreeKib = FreeKib(), Allowed = (uint)allowed.Count };
+        var pong = new GatewayPong { UptimeSeconds = (ulong)BootClock.Now.TotalSeconds, FreeKib = FreeKib(), Allowed = (uint)admitted.Devices.Count };
         if (withPeers && settings is not null)
         {
             pong.Peers.AddRange(PeerStates.Parse(Run("wg", ["show", NftRules.Tunnel, "dump"])));

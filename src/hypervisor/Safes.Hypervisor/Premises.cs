@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Safes.Contracts;
+using Safes.Hypervisor.Hosts;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor;
@@ -21,6 +22,13 @@ public sealed record Premises
 
     /// <summary>The longest that opening may take.</summary>
     public int OpeningSeconds { get; init; } = 90;
+
+    /// <summary>The first of the users that this safe's machines run as; 0, or left out: the usual ones. Its hosts' directories belong to them.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public uint FirstUser { get; init; }
+
+    [JsonIgnore]
+    public SafeUsers Users => FirstUser == 0 ? SafeUsers.Usual : new SafeUsers(FirstUser);
 
     public static string FileOf(SafePaths paths) => Path.Combine(paths.State, "premises.json");
 
@@ -44,8 +52,9 @@ public sealed record Premises
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(FileOf(paths)), PremisesJson.Default.Premises)
+            var read = JsonSerializer.Deserialize(File.ReadAllBytes(FileOf(paths)), PremisesJson.Default.Premises)
                 ?? throw new FaultException(FaultCodes.BadConfiguration, ("why", "premises.json is empty"));
+            return read.Users.IsValid ? read : throw new FaultException(FaultCodes.BadConfiguration, ("why", $"premises.json: first_user {read.FirstUser} begins no safe's range"));
         }
         catch (Exception e) when (e is JsonException or FileNotFoundException)
         {

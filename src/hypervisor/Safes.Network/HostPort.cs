@@ -2,8 +2,8 @@ using System.Net;
 
 namespace Safes.Network;
 
-/// <summary>A virtual host's port on the inside bridge. All of it follows from the host's number, the last byte of its inside address.</summary>
-public sealed record HostPort(int Number, IPAddress Address)
+/// <summary>A virtual host's port on the inside bridge. All of it follows from the host's number, the last byte of its inside addresses.</summary>
+public sealed record HostPort(int Number, IPAddress Address, IPAddress Address6)
 {
     /// <summary>The tap's name in the safe's network namespace.</summary>
     public string Interface => $"h{Number}";

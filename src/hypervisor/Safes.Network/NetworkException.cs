@@ -5,6 +5,9 @@ public enum NetworkFailure
     /// <summary>Something on this server listens on the public UDP port already.</summary>
     PortTaken,
 
+    /// <summary>A link of this server has addresses of the safe's prefix.</summary>
+    AddressesTaken,
+
     /// <summary>The kernel's nftables cannot translate addresses.</summary>
     NoAddressTranslation,
 

@@ -51,7 +51,10 @@ internal sealed class PublicPort : IDisposable
 
     public void Dispose() => claim.Dispose();
 
-    private static string LinkOf(NetworkPlan plan) => $"safe-{plan.Addresses.Mark}";
+    private static string LinkOf(NetworkPlan plan) => LinkOf(plan.Addresses);
+
+    /// <summary>The server's end of a safe's uplink.</summary>
+    public static string LinkOf(SafeAddresses addresses) => $"safe-{addresses.Mark}";
 
     /// <summary>Makes rules and link, and has the server forward along them.</summary>
     public async Task ConnectAsync()

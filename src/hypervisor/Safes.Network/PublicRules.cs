@@ -6,6 +6,9 @@ namespace Safes.Network;
 /// </summary>
 internal static class PublicRules
 {
+    /// <summary>How many senders that the server does not know yet may come; a device is one once, and again when its address changes.</summary>
+    public const int StrangersASecond = 256, StrangersAtOnce = 512;
+
     public static string Table(SafeAddresses addresses) => $"inet safes_{addresses.Mark.Replace('-', '_')}";
 
     /// <param name="opened">The server's interfaces that forward only because of this safe.</param>
@@ -24,6 +27,8 @@ internal static class PublicRules
               chain forward { type filter hook forward priority filter - 1; policy accept;
                 iifname "{{uplink}}" ip saddr {{addresses.UplinkGateway}} udp sport {{port}} ct direction reply ct state established accept
                 iifname "{{uplink}}" drop
+                # A stranger's datagram leaves a trace in the server's table of connections, for half a minute: a flood of senders may leave no more than a few thousand.
+                oifname "{{uplink}}" ct status & confirmed != confirmed limit rate over {{StrangersASecond}}/second burst {{StrangersAtOnce}} packets drop
                 oifname "{{uplink}}" ip daddr {{addresses.UplinkGateway}} udp dport {{port}} ct status dnat accept
                 oifname "{{uplink}}" drop
                 oifname "{{WorldLink.LinkOf(addresses)}}" ct direction reply ct state { established, related } accept

@@ -5,6 +5,8 @@ namespace Safes.Network;
 /// <summary>What lies in the safe's namespace: settings, rules, bridges, the gateway's taps.</summary>
 internal static class SafeLinks
 {
+    public const int QueuedFrames = 1000;
+
     public static async Task EnsureAsync(NetworkPlan plan)
     {
         string pin = plan.NamespacePin;
@@ -15,7 +17,7 @@ internal static class SafeLinks
 
         try
         {
-            await Nft.ApplyAsync(pin, SafeRules.Text(plan.Addresses, plan.PublicPort) + WorldRules.Inside(plan.Addresses)).ConfigureAwait(false);
+            await Nft.ApplyAsync(pin, SafeRules.Text(plan.Addresses, plan.Ula, plan.PublicPort) + WorldRules.Inside(plan.Addresses)).ConfigureAwait(false);
         }
         catch (ToolException e)
         {
@@ -48,6 +50,8 @@ internal static class SafeLinks
             }
         }
 
+        // What a gateway that does not read leaves in the server's memory: so many frames on each link, whatever is sent to it.
+        commands.AddRange(((string[])[Links.GatewayUplink, Links.GatewayInside, Links.Control]).Select(l => $"link set {l} txqueuelen {QueuedFrames}"));
         commands.Add($"link set {Links.GatewayUplink} addrgenmode none master {Links.Uplink} up");
         commands.Add($"link set {Links.GatewayInside} addrgenmode none master {Links.Inside} up");
         commands.Add($"link set {Links.Control} addrgenmode none");

@@ -21,6 +21,11 @@ public sealed partial class SafeNetwork : IDisposable
     /// <exception cref="NetworkException">The port is taken, or the kernel lacks something.</exception>
     public static async Task<SafeNetwork> CreateAsync(NetworkPlan plan)
     {
+        if (await FindOverlapAsync(plan.Addresses, plan.ServerNamespacePin).ConfigureAwait(false) is { } overlap)
+        {
+            throw new NetworkException(NetworkFailure.AddressesTaken, overlap);
+        }
+
         var port = PublicPort.Claim(plan);
         bool made = false;
         try
@@ -40,6 +45,20 @@ public sealed partial class SafeNetwork : IDisposable
 
             throw;
         }
+    }
+
+    /// <summary>What of the server's own links has addresses of a prefix, other than a safe of that prefix; null: nothing.</summary>
+    /// <param name="serverPin">As in <see cref="NetworkPlan.ServerNamespacePin"/>.</param>
+    public static async Task<string?> FindOverlapAsync(SafeAddresses addresses, string? serverPin = null)
+    {
+        var prefix = IPNetwork.Parse(addresses.Prefix);
+        // "3: safe-83-16    inet 10.83.19.1/30 ..", and "10.83.17.0/24 via 192.0.2.9 dev eth0 ..".
+        string links = await Tool.RunAsync("ip", ["-o", "-4", "addr", "show"], network: serverPin).ConfigureAwait(false);
+        string routes = await Tool.RunAsync("ip", ["-o", "-4", "route", "show"], network: serverPin).ConfigureAwait(false);
+        var found = links.Split('\n').Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(f => f.Length > 3).Select(f => (Link: f[1], Network: f[3]))
+            .Concat(routes.Split('\n').Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(f => f.Length > 2 && f[0] != "default")
+                .Select(f => (Link: f.SkipWhile(w => w != "dev").ElementAtOrDefault(1) ?? "", Network: f[0])));
+        return found.Where(f => f.Link != PublicPort.LinkOf(addresses) && f.Link != WorldLink.LinkOf(addresses) && IPAddress.TryParse(f.Network.Split('/')[0], out var address) && prefix.Contains(address)).Select(f => $"{f.Network} on {f.Link} lies in {prefix}").FirstOrDefault();
     }
 
     /// <summary>Takes a safe's whole network away: rules, links, namespace. Nothing happens where there is none.</summary>
@@ -65,7 +84,7 @@ public sealed partial class SafeNetwork : IDisposable
     public int ListenPort => plan.PublicPort;
 
     /// <summary>The port of the host with this number (10 to 254, or the proxy's), whether it is open or not.</summary>
-    public HostPort Port(int number) => new(number, plan.Addresses.Host(number));
+    public HostPort Port(int number) => new(number, plan.Addresses.Host(number), plan.Ula.Host(number));
 
     /// <summary>Makes the host's tap on the inside bridge, cut. It vanishes with the last descriptor of it, so with its QEMU.</summary>
     public async Task<SafeFileHandle> OpenHostPortAsync(HostPort port)
@@ -103,6 +122,20 @@ public sealed partial class SafeNetwork : IDisposable
 
     /// <summary>The devices whose packets may pass from the gateway to hosts; complete, replaces. The gateway has its own such list.</summary>
     public Task AllowDevicesAsync(IReadOnlyCollection<IPAddress> devices) => RuleAsync(SafeRules.Allow(devices));
+
+    /// <summary>What those devices reach in hosts; complete, replaces. Flows that it does not name any more are cut. The gateway has its own such list.</summary>
+    public Task OpenWaysAsync(WaysIn ways) => RuleAsync(SafeRules.Open(ways));
+
+    /// <summary>Cuts groups of hosts apart; complete, replaces. Hosts of one group reach each other and nobody else; those in none reach
+    /// all others that are in none.</summary>
+    public Task GroupAsync(IReadOnlyList<IReadOnlyCollection<HostPort>> groups) => RuleAsync(SafeRules.Group(groups));
+
+    /// <summary>What each host's port was refused since it was made.</summary>
+    public async Task<IReadOnlyDictionary<int, Refusals>> CountAsync(IEnumerable<int> numbers)
+    {
+        var counts = await Refusals.ReadAsync(plan.NamespacePin).ConfigureAwait(false);
+        return numbers.ToDictionary(n => n, n => counts.GetValueOrDefault(Port(n).Interface, Refusals.None));
+    }
 
     /// <summary>Opens the gateway's three taps. They exist as long as the network does.</summary>
     /// <exception cref="NetworkException">A running gateway holds them.</exception>

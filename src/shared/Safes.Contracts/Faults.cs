@@ -43,7 +43,8 @@ public static class FaultCodes
     public static readonly FaultCode
         HostExists = new("host-exists", 70), HostUnknown = new("host-unknown", 71), HostName = new("host-name", 72), HostMemory = new("host-memory", 73),
         HostDisk = new("host-disk", 74), ImageMissing = new("image-missing", 75), ImageMismatch = new("image-mismatch", 76), ImageDamaged = new("image-damaged", 77),
-        HostRunning = new("host-running", 78), HostStopped = new("host-stopped", 79), HostFailed = new("host-failed", 80);
+        HostRunning = new("host-running", 78), HostStopped = new("host-stopped", 79), HostFailed = new("host-failed", 80), PortWrong = new("port-wrong", 81), AlreadyExposed = new("already-exposed", 82), NothingListens = new("nothing-listens", 83),
+        LocalPort = new("local-port", 84);
 
     // members
     public static readonly FaultCode MemberExists = new("member-exists", 85), MemberUnknown = new("member-unknown", 86);
@@ -56,7 +57,7 @@ public static class FaultCodes
         NotRoot = new("not-root", 90), SafeExists = new("safe-exists", 91), NoSafe = new("no-safe", 92), QemuOld = new("qemu-old", 93), PortTaken = new("port-taken", 94),
         NoNamespaces = new("no-namespaces", 95), ToolMissing = new("tool-missing", 96), AlreadyRunning = new("already-running", 97),
         NotRunning = new("not-running", 98), Unsuitable = new("unsuitable", 99), GatewayDown = new("gateway-down", 100), Internal = new("internal", 101),
-        BadConfiguration = new("bad-configuration", 102);
+        BadConfiguration = new("bad-configuration", 102), AddressesTaken = new("addresses-taken", 103);
 
     // files in and out
     public static readonly FaultCode

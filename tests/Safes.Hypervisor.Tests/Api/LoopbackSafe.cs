@@ -35,6 +35,8 @@ internal sealed class LoopbackSafe : IAsyncDisposable
 
         public Task RosterChangedAsync(HeaderChange change) => Task.CompletedTask;
 
+        public Task RulesChangedAsync() => Task.CompletedTask;
+
         public Task HoldAsync() => Task.CompletedTask;
     }
 

@@ -8,6 +8,7 @@ using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Tests.Guardian;
 using Safes.Hypervisor.Tests.Vaults;
+using Safes.Hypervisor.Tests.Ways;
 using Safes.Lifecycle;
 using Safes.Linux;
 using Safes.Volumes;
@@ -166,6 +167,8 @@ public sealed class RestartedEffectsTests
 
         public IPAddress Address(int number) => IPAddress.Loopback;
 
+        public IPAddress Address6(int number) => IPAddress.IPv6Loopback;
+
         public Task<SafeFileHandle> OpenAsync(int number) => throw new InvalidOperationException();
 
         public Task LetThroughAsync(int number, CancellationToken closing) => Task.CompletedTask;
@@ -187,6 +190,7 @@ public sealed class RestartedEffectsTests
             Network = null!,
             Ports = new NoPorts(),
             Gateway = null!,
+            Ways = new NoWays(),
             Tools = null!,
             Guardian = scene.Options,
             Sessions = new SessionBook(NullLogger.Instance),

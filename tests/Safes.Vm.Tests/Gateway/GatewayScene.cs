@@ -98,6 +98,7 @@ internal sealed class GatewayScene : IAsyncDisposable
         var begin = BootClock.Now;
         Guest = await GatewayGuest.StartAsync(Options, Server.Network, Configuration, TestContext.Current.CancellationToken);
         StartTook = BootClock.Now - begin;
+        await Guest.OpenWaysAsync(WaysIn.ShellOnly);
         await Anna.ConnectAsync(gatewayKey, $"{TestServer.ServerAddress}:{TestServer.Port}", Addresses.Prefix, deviceMtu);
         await Bob.ConnectAsync(gatewayKey, $"192.0.3.1:{TestServer.Port}", Addresses.Prefix, deviceMtu);
     }
@@ -119,6 +120,7 @@ internal sealed class GatewayScene : IAsyncDisposable
         await Guest.DisposeAsync();
         await Server.RemakeNetworkAsync();
         Guest = await GatewayGuest.StartAsync(Options, Server.Network, Configuration, TestContext.Current.CancellationToken);
+        await Guest.OpenWaysAsync(WaysIn.ShellOnly);
     }
 
     public async ValueTask DisposeAsync()

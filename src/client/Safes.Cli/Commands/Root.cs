@@ -22,6 +22,8 @@ internal static class Root
             RuleCommand.Create(),
             SshCommand.Create(),
             SshConfigCommand.Create(),
+            ForwardCommand.Create(),
+            NetCommand.Create(),
             VpnCommand.Create(),
             DoctorCommand.Create(),
             CompletionCommand.Create(),

@@ -40,6 +40,11 @@ internal static class HostWords
         (HostRunning, f => new($"{Name(f)} runs", Nothing, $"safe host stop {f.Or("host", f.Or("name", "HOST"))}")),
         (HostStopped, f => new($"{Name(f)} does not run", Nothing, $"safe host start {f.Or("host", f.Or("name", "HOST"))}")),
         (HostFailed, f => new($"{Name(f)} could not be started{f.Tail("why", "detail")}", "the other hosts go on", $"safe host console {f.Or("host", f.Or("name", "HOST"))}")),
+        (PortWrong, f => new($"{(f.Has("port") ? $"'{f["port"]}'" : "that")} is no port", Nothing, "HOST:PORT with a port from 1 to 65535, such as lab:8888")),
+        (AlreadyExposed, f => new($"members reach {f.Or("service", "that port")} already", Nothing, f["service"].EndsWith(":22", StringComparison.Ordinal) ? "SSH is open to every member with a session" : "safe net")),
+        (NothingListens, f => new(
+            $"nothing listens on {f.Or("service", "that port of the host")}", Nothing, "start it in the host first, on localhost or on all addresses; in the host, `ss -ltn` shows what listens")),
+        (LocalPort, f => new($"{(f.Has("port") ? $"port {f["port"]}" : "that port")} of this device cannot be used{f.Tail("why")}", Nothing, "another one: safe forward HOST:PORT --port LOCAL")),
     ];
 
     private static string Difference(Facts f) => f.Has("saved") ? $": it was suspended under {f["what"]} {f["saved"]}, here is {f["here"]}" : f.Tail("why", "detail");

@@ -13,6 +13,7 @@ internal static class ServerWords
         (NoSafe, f => Told(f, "its server has no such safe")),
         (QemuOld, f => Told(f, "its QEMU cannot suspend hosts")),
         (PortTaken, f => Told(f, "its port is taken")),
+        (AddressesTaken, f => Told(f, "its addresses are taken")),
         (NoNamespaces, f => Told(f, "its server has no namespaces")),
         (ToolMissing, f => f.Has("from")
             ? Told(f, "a program is missing there")

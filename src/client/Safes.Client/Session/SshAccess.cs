@@ -15,6 +15,7 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(2), Retry = TimeSpan.FromSeconds(10);
 
     private readonly Lock one = new();
+    private readonly DeviceNames? names = DeviceNames.Find(profile.Name, $"{profile.Tunnel.Device}");
     private string publicKey = "";
 
     private SshSnippet Snippet { get; set; } = new(SshNames.Zone(opened.Zone), SshNames.Account(opened.Account), profile.RuntimeDirectory, []);
@@ -70,6 +71,7 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
                 Hosts = [.. hosts.Where(h => SshNames.IsHost(h.Name) && SshNames.IsAddress(h.Address)).Select(h => new SshHost(h.Name, h.Address))],
             };
             SshFiles.Write(profile.Places, profile.Name, Snippet);
+            names?.Write(Snippet.Zone, Snippet.Hosts);
         }
     }
 
@@ -78,6 +80,7 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
         SshKey.Remove(Snippet.Key);
         File.Delete(Snippet.KnownHosts);
         SshFiles.Remove(profile.Places, profile.Name);
+        names?.Remove();
     }
 
     private async Task CertifyAsync(CancellationToken stop)

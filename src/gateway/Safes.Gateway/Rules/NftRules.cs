@@ -1,11 +1,10 @@
-using System.Net;
 using Safes.Gateway.Settings;
 
 namespace Safes.Gateway.Rules;
 
 /// <summary>
 /// The gateway's packet rules as nft reads them, each text one transaction. Established connections get no rule of their own that would
-/// outlive a session: both directions of a forwarded flow are checked against the set of devices with a session. Under emulation every
+/// outlive a session: both directions of a forwarded flow are checked against the sets of devices with a session and of what they reach. Under emulation every
 /// expression costs: links are compared by number, and a table of IPv4 alone does not ask each packet for its family.
 /// </summary>
 internal static class NftRules
@@ -31,12 +30,14 @@ internal static class NftRules
         """;
 
     /// <summary>Replaces all rules of IPv4 for a configuration; the links must exist. IPv6 stays denied.</summary>
-    public static string Configured(GatewaySettings settings, IEnumerable<IPAddress> allowed) =>
+    public static string Configured(GatewaySettings settings, Admission admission) =>
         $$"""
         table ip gateway
         delete table ip gateway
         table ip gateway {
-          set allowed { type ipv4_addr; {{Elements(allowed, "elements = ", "; ")}}}
+          set allowed { type ipv4_addr; {{Elements(admission.Devices, "elements = ", "; ")}}}
+          set doors { type inet_service; {{Elements(Doors(admission), "elements = ", "; ")}}}
+          set services { type ipv4_addr . inet_service; {{Elements(Services(admission), "elements = ", "; ")}}}
 
           # WireGuard's own packets are not tracked: that would cost time, and a flood of strangers could fill the table.
           chain early { type filter hook prerouting priority raw; policy accept;
@@ -53,8 +54,10 @@ internal static class NftRules
           }
           chain forward { type filter hook forward priority filter; policy drop;
             tcp flags syn tcp option maxseg size set rt mtu
-            iif "{{Tunnel}}" oif "{{Inside}}" ip saddr @allowed tcp dport 22 ct direction original ct state new,established accept
-            iif "{{Inside}}" oif "{{Tunnel}}" ip daddr @allowed tcp sport 22 ct direction reply ct state established accept
+            iif "{{Tunnel}}" oif "{{Inside}}" ip saddr @allowed tcp dport @doors ct direction original ct state new,established accept
+            iif "{{Inside}}" oif "{{Tunnel}}" ip daddr @allowed tcp sport @doors ct direction reply ct state established accept
+            iif "{{Tunnel}}" oif "{{Inside}}" ip saddr @allowed ip daddr . tcp dport @services ct direction original ct state new,established accept
+            iif "{{Inside}}" oif "{{Tunnel}}" ip daddr @allowed ip saddr . tcp sport @services ct direction reply ct state established accept
           }
           chain output { type filter hook output priority filter; policy drop;
             oif "{{Uplink}}" udp sport {{settings.ListenPort}} accept
@@ -67,10 +70,15 @@ internal static class NftRules
 
         """;
 
-    /// <summary>Replaces the set of devices with a session, in one step.</summary>
-    public static string Allow(IEnumerable<IPAddress> allowed) =>
-        $"flush set ip gateway allowed\n{Elements(allowed, "add element ip gateway allowed ", "\n")}";
+    /// <summary>Replaces the devices with a session and what they reach, in one step.</summary>
+    public static string Admit(Admission admission) =>
+        $"flush set ip gateway allowed\nflush set ip gateway doors\nflush set ip gateway services\n{Elements(admission.Devices, "add element ip gateway allowed ", "\n")}" +
+        $"{Elements(Doors(admission), "add element ip gateway doors ", "\n")}{Elements(Services(admission), "add element ip gateway services ", "\n")}";
 
-    private static string Elements(IEnumerable<IPAddress> addresses, string before, string after) =>
-        addresses.Select(a => a.ToString()).ToArray() is { Length: > 0 } texts ? $"{before}{{ {string.Join(", ", texts)} }}{after}" : "";
+    private static string[] Doors(Admission admission) => admission.Shell ? ["22"] : [];
+
+    private static IEnumerable<string> Services(Admission admission) => admission.Services.Select(s => $"{s.Address} . {s.Port}");
+
+    private static string Elements<T>(IEnumerable<T> elements, string before, string after) =>
+        elements.Select(e => $"{e}").ToArray() is { Length: > 0 } texts ? $"{before}{{ {string.Join(", ", texts)} }}{after}" : "";
 }

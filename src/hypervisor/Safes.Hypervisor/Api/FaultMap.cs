@@ -90,6 +90,7 @@ public static class FaultMap
     private static FaultCode Of(NetworkException e) => e.Failure switch
     {
         NetworkFailure.PortTaken => FaultCodes.PortTaken,
+        NetworkFailure.AddressesTaken => FaultCodes.AddressesTaken,
         _ => FaultCodes.Unsuitable,
     };
 }

@@ -33,11 +33,12 @@ public sealed partial class SafeApi
         RequireSession(context);
         var device = Caller.Of(context).Peer.Device;
         return await parts.Work.RunAsync(
-            _ =>
+            async _ =>
             {
                 var roster = parts.Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
                 var book = Workspace.Rules.Append(device, request.Entry.ToByteArray(), roster);
-                return Task.FromResult(new ChangeRulesReply { Number = (uint)book.Entries.Count });
+                await parts.Safe.RulesChangedAsync().ConfigureAwait(false);
+                return new ChangeRulesReply { Number = (uint)book.Entries.Count };
             },
             context.CancellationToken).ConfigureAwait(false);
     }

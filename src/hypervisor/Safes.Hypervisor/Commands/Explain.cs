@@ -34,6 +34,7 @@ internal static class Explain
             "already-running" => ($"safed runs already for '{Named("name", "?")}'", null, "safed status"),
             "not-running" => ($"safed does not run for '{Named("name", "?")}'", Named("detail", "no process answers"), "systemctl start safed@NAME, or safed run NAME"),
             "port-taken" => ($"the UDP port is taken: {D("detail")}", "nothing was changed", "choose another with --endpoint, or end who listens there"),
+            "addresses-taken" => ($"the safe's addresses are taken: {D("why")}{D("detail")}", "nothing was changed", "take them from the other, or set up a safe with others: safed init draws them"),
             "tool-missing" => ($"a program is missing: {D("tool")}", D("detail"), "packaging/tools installs what is needed; safed doctor tells what"),
             "image-missing" => ($"no image at {D("file")}", D("detail"), "build it, and name its directory"),
             "image-damaged" => ($"the image is damaged: {D("detail")}", null, "build it again"),

@@ -69,7 +69,7 @@ internal static class InitCommand
                 Endpoint = parsed.GetValue(endpoint)!,
                 Volume = Path.GetFullPath(parsed.GetValue(volume) ?? Path.Combine(paths.State, "volume")),
                 VolumeBytes = Bytes(parsed.GetValue(size)!),
-                Network = SafeAddresses.Random().Prefix,
+                Network = (await Neighbours.FreeAddressesAsync(paths).ConfigureAwait(false)).Prefix,
                 LeaseSeconds = parsed.GetValue(lease) ?? plain.LeaseSeconds,
                 ChallengeSeconds = parsed.GetValue(challenge) ?? plain.ChallengeSeconds,
                 BoundSeconds = parsed.GetValue(bound) ?? plain.BoundSeconds,
@@ -159,7 +159,8 @@ internal static class InitCommand
             Failpoint.Reach("init: volume made");
             Unfinished.Finish(wish.Paths, wish.Volume);
             Failpoint.Reach("init: volume named");
-            new Premises { VolumeId = identity.FileSystem, GatewayImage = wish.GatewayImage, Images = images, OpeningSeconds = wish.OpeningSeconds }.Write(wish.Paths);
+            var users = Neighbours.FreeUsers(wish.Paths);
+            new Premises { VolumeId = identity.FileSystem, GatewayImage = wish.GatewayImage, Images = images, OpeningSeconds = wish.OpeningSeconds, FirstUser = users.First }.Write(wish.Paths);
             Failpoint.Reach("init: premises written");
             stop.ThrowIfCancellationRequested();
             using var network = await SafeNetwork.CreateAsync(Premise.NetworkOf(wish.Paths, vault)).ConfigureAwait(false);
@@ -169,7 +170,7 @@ internal static class InitCommand
             say.Done("gateway image", $"sha256 {digest[..4]}…");
             await say.StepAsync("gateway up", $"udp {GatewayPlan.PublicPort(wish.Endpoint)}", async () =>
             {
-                await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(wish.Paths, wish.GatewayImage, tools), network, GatewayPlan.Of(vault), stop)
+                await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(wish.Paths, wish.GatewayImage, users, tools), network, GatewayPlan.Of(vault), stop)
                     .ConfigureAwait(false);
                 return true;
             }).ConfigureAwait(false);

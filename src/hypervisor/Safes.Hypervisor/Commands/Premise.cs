@@ -1,5 +1,6 @@
 using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Gateway;
+using Safes.Hypervisor.Hosts;
 using Safes.Hypervisor.Vaults;
 using Safes.Network;
 using Safes.Qemu;
@@ -10,12 +11,13 @@ namespace Safes.Hypervisor.Commands;
 internal static class Premise
 {
     public static NetworkPlan NetworkOf(SafePaths paths, Vault vault) =>
-        new(paths.NetworkPin, SafeAddresses.Parse(vault.Configuration.Network), GatewayPlan.PublicPort(vault.Configuration.Endpoint));
+        new(paths.NetworkPin, SafeAddresses.Parse(vault.Configuration.Network), UlaPrefix.Of(vault.Init), GatewayPlan.PublicPort(vault.Configuration.Endpoint));
 
-    public static GatewayGuestOptions GatewayOf(SafePaths paths, string image, Tools tools) => new()
+    public static GatewayGuestOptions GatewayOf(SafePaths paths, string image, SafeUsers users, Tools tools) => new()
     {
         Tools = tools,
         Image = image,
+        User = users.Gateway,
         RunDirectory = paths.Gateway,
         EmptyNamespacePin = paths.EmptyPin,
         LogFile = Path.Combine(paths.Run, "gateway.log"),

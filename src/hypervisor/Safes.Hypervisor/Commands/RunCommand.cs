@@ -10,6 +10,7 @@ using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Gateway;
 using Safes.Hypervisor.Guardian;
 using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Ways;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Vaults;
 using Safes.Lifecycle;
@@ -57,10 +58,11 @@ internal static class RunCommand
         log.Started(SafeApi.Version, paths.Name, Environment.ProcessId);
         using var vault = Vault.Load(paths.State);
         var premises = Premises.Read(paths);
+        await Neighbours.CheckAsync(paths, vault.Configuration, premises).ConfigureAwait(false);
         var tools = await ServerTools.LoadAsync().ConfigureAwait(false);
         using var network = await SafeNetwork.CreateAsync(Premise.NetworkOf(paths, vault)).ConfigureAwait(false);
         await NetworkNamespace.EnsureAsync(paths.EmptyPin).ConfigureAwait(false);
-        await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(paths, premises.GatewayImage, tools), network, GatewayPlan.Of(vault), stop)
+        await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(paths, premises.GatewayImage, premises.Users, tools), network, GatewayPlan.Of(vault), stop)
             .ConfigureAwait(false);
         gateway.Changed += up => log.GatewayChanged(up ? "up" : "down");
 
@@ -75,6 +77,7 @@ internal static class RunCommand
             Network = network,
             Ports = new SafeNetworkPorts(network),
             Gateway = gateway,
+            Ways = new NetworkWays(network, gateway),
             Tools = tools,
             Guardian = new GuardianOptions(paths.Run, RebootOnFailure: configuration.RebootWhenFaulted),
             Sessions = new SessionBook(log),

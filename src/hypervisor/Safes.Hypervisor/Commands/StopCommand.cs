@@ -56,7 +56,8 @@ internal static class StopCommand
     {
         if (File.Exists(Premises.FileOf(paths)))
         {
-            await GatewayGuest.EndAsync(Premise.GatewayOf(paths, Premises.Read(paths).GatewayImage, await ServerTools.LoadAsync().ConfigureAwait(false))).ConfigureAwait(false);
+            var premises = Premises.Read(paths);
+            await GatewayGuest.EndAsync(Premise.GatewayOf(paths, premises.GatewayImage, premises.Users, await ServerTools.LoadAsync().ConfigureAwait(false))).ConfigureAwait(false);
         }
 
         if (File.Exists(Path.Combine(paths.State, "config.json")))

@@ -5,6 +5,7 @@ using Safes.Hypervisor.Rules;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Transfers;
 using Safes.Hypervisor.Vaults;
+using Safes.Hypervisor.Ways;
 using Safes.Linux;
 using Safes.Volumes;
 
@@ -17,6 +18,8 @@ public sealed partial class SafeEffects
     internal const uint FirstUser = 3001;
 
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
+
+    private readonly SemaphoreSlim ruling = new(1, 1);
 
     private Task<Workspace>? loading;
 
@@ -51,7 +54,25 @@ public sealed partial class SafeEffects
         var mine = LoadingAsync();
         await mine.WaitAsync(stop).ConfigureAwait(false);    // given up, closing goes on waiting for it
         Enter(mine);
+        await RulesChangedAsync().ConfigureAwait(false);    // before any port is let through
         await ApplyRosterAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Puts the owners' rules about hosts and devices in force.</summary>
+    public Task RulesChangedAsync() => Workspace is { } open ? ApplyWaysAsync(open.Rules, open.Hosts) : Task.CompletedTask;
+
+    /// <summary>One after the other, each with rules and hosts as they are when it is its turn.</summary>
+    private async Task ApplyWaysAsync(RuleKeeper rules, HostFleet hosts)
+    {
+        await ruling.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            await parts.Ways.ApplyAsync(WaysPlan.Of(rules, hosts.Numbers, parts.Ports.Address)).ConfigureAwait(false);
+        }
+        finally
+        {
+            ruling.Release();
+        }
     }
 
     /// <summary>The one loading there is: a host's QEMU has one line for its orders, and whoever came second would take it for hung.</summary>
@@ -99,6 +120,7 @@ public sealed partial class SafeEffects
     private async Task<Workspace> LoadWorkspaceAsync()
     {
         var ssh = await SshAuthority.OpenAsync(Volume.Root.Below("ssh"), Path.Combine(parts.Paths.Hosts, ".signing")).ConfigureAwait(false);
+        var rules = RuleKeeper.Open(Volume.Root, Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed));
         var fleet = new HostFleet(new HostFleetOptions
         {
             Zone = parts.Paths.Name,
@@ -108,14 +130,14 @@ public sealed partial class SafeEffects
             EmptyNetworkPin = parts.Paths.EmptyPin,
             Tools = parts.Tools,
             Ports = parts.Ports,
+            Users = parts.Premises.Users,
             Bundles = parts.Premises.Images,
             KnownBundles = parts.Images.Values.Select(Convert.ToHexStringLower).ToHashSet(),    // as Hello shows them, read when safed started
             Bound = deadlines.Bound,
+            HostsChanged = hosts => ApplyWaysAsync(rules, hosts),
         });
         fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", Api.Messages.Of(h));
         await fleet.LoadAsync().ConfigureAwait(false);
-        var roster = Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
-        var rules = RuleKeeper.Open(Volume.Root, roster);
         var transfers = new TransferRoom(
             Volume.Root.Open,
             async () =>

@@ -14,6 +14,9 @@ public interface IOpenSafe
     /// <summary>The header was changed: marker, gateway and hosts follow.</summary>
     Task RosterChangedAsync(HeaderChange change);
 
+    /// <summary>The owners' rules were changed: bridge and gateway follow. Done when they have.</summary>
+    Task RulesChangedAsync();
+
     /// <summary>Hosts were started: the guardian is to end them too.</summary>
     Task HoldAsync();
 }

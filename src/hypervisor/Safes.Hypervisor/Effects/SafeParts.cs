@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Safes.Hypervisor.Gateway;
 using Safes.Hypervisor.Guardian;
 using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Ways;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Vaults;
 using Safes.Network;
@@ -30,6 +31,9 @@ public sealed record SafeParts
     public required IHostPorts Ports { get; init; }
 
     public required GatewayGuest Gateway { get; init; }
+
+    /// <summary>Where the owners' rules about hosts and devices are in force.</summary>
+    public required IWays Ways { get; init; }
 
     public required Tools Tools { get; init; }
 

@@ -20,6 +20,7 @@ public sealed class GatewayGuest : IAsyncDisposable
     private readonly Lock gate = new();
     private GatewayConfiguration configuration;
     private IReadOnlyCollection<IPAddress>? allowed;
+    private WaysIn ways = WaysIn.None;
     private long wish;
     private GatewayProcess? process;
     private bool up;
@@ -98,6 +99,19 @@ public sealed class GatewayGuest : IAsyncDisposable
         }
 
         await network.AllowDevicesAsync(devices).ConfigureAwait(false);
+        await TellAsync(TellAllowedAsync).ConfigureAwait(false);
+    }
+
+    /// <summary>What those devices reach in hosts: complete, replaces. As <see cref="AllowAsync"/>.</summary>
+    public async Task OpenWaysAsync(WaysIn wanted)
+    {
+        lock (gate)
+        {
+            ways = wanted;
+            wish++;
+        }
+
+        await network.OpenWaysAsync(wanted).ConfigureAwait(false);
         await TellAsync(TellAllowedAsync).ConfigureAwait(false);
     }
 
@@ -282,8 +296,10 @@ public sealed class GatewayGuest : IAsyncDisposable
     private async Task TellAllowedAsync(GatewayProcess running)
     {
         IReadOnlyCollection<IPAddress>? devices;
+        WaysIn open;
         lock (gate)
         {
+            open = ways;
             // A device that is no peer any more has no place either, whichever of the two was said first.
             var peers = configuration.Peers.Select(p => p.Address).ToHashSet();
             devices = allowed?.Where(d => peers.Contains(d.ToString())).ToArray();
@@ -291,7 +307,12 @@ public sealed class GatewayGuest : IAsyncDisposable
 
         if (devices is not null)
         {
-            var message = new AllowedDevices { Addresses = { devices.Select(d => d.ToString()) } };
+            var message = new AllowedDevices
+            {
+                Addresses = { devices.Select(d => d.ToString()) },
+                Shell = open.Shell,
+                Services = { open.Services.Select(s => new HostService { Host = s.Host.ToString(), Port = (uint)s.Port }) },
+            };
             await running.Line.AskAsync(new ToGateway { Allow = message }, options.AnswerLimit).ConfigureAwait(false);
         }
     }

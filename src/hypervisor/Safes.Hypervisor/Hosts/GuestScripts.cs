@@ -13,17 +13,16 @@ internal static class GuestScripts
 
     /// <summary>Tells a host who it is; prints its public host key. What a cut in the first seconds left empty is made anew.</summary>
     /// <param name="clone">It goes on from a bundle's memory, so it has to reseed before it makes a key.</param>
-    public static string Identity(HostDefinition host, string mac, string address, string gateway, string zone, string userAuthority, string accounts,
-        bool clone) => $"""
+    public static string Identity(HostDefinition host, string network, string zone, string names, string userAuthority, string accounts, bool clone) => $"""
         set -e
         name={host.Name} id={host.MachineId:n}
-        if [ "$(cat /etc/machine-id)" != $id ] || [ "$(cat /etc/hostname 2>/dev/null)" != $name ] || [ ! -s /etc/systemd/network/50-safe.network ]; then
+        if [ "$(cat /etc/machine-id)" != $id ] || [ "$(cat /etc/hostname 2>/dev/null)" != $name ] || [ ! -s {NetworkFile} ]; then
             echo $name >/etc/hostname; hostname $name; echo $id >/etc/machine-id
             printf '127.0.0.1 localhost\n127.0.1.1 %s.{zone} %s\n::1 localhost\n' $name $name >/etc/hosts
-            printf '[Match]\nName=eth0\n[Link]\nMACAddress={mac}\n[Network]\nAddress={address}/24\nGateway={gateway}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' >/etc/systemd/network/50-safe.network
             sed -i 's/noauto,//' /etc/fstab
-            networkctl reload &
         fi
+        {network} &
+        {names}
         {(clone ? "" : $"{GrowDisk} &")}
         (
         {accounts}
@@ -37,6 +36,31 @@ internal static class GuestScripts
         wait
         cat /etc/ssh/ssh_host_ed25519_key.pub
         """;
+
+    /// <summary>
+    /// Its addresses, static. It has none of the link's own and believes no router; that its IPv6 address is nobody else's is known. Where
+    /// there is nobody to ask for names, a question fails at once.
+    /// </summary>
+    public static string Network(string mac, string address, string address6, string gateway) => $"""
+        (wanted='[Match]
+        Name=eth0
+        [Link]
+        MACAddress={mac}
+        [Network]
+        Address={address}/24
+        Gateway={gateway}
+        LinkLocalAddressing=no
+        IPv6AcceptRA=no
+        [Address]
+        Address={address6}/64
+        DuplicateAddressDetection=none'
+        if [ "$(cat {NetworkFile} 2>/dev/null)" != "$wanted" ]; then
+            echo "$wanted" >{NetworkFile}
+            networkctl reload
+        fi)
+        """;
+
+    private const string NetworkFile = "/etc/systemd/network/50-safe.network";
 
     /// <summary>
     /// Gives the host its signed key; its sshd takes it. After a start somebody waits to log in, and a reload stops listening for a moment.

@@ -12,8 +12,6 @@ internal sealed record HostDefinition
 {
     public const string FileName = "host.json";
 
-    private const uint FirstUser = 64200;
-
     public const int FirstNumber = 10, LastNumber = 254;
 
     public required string Name { get; init; }
@@ -54,14 +52,11 @@ internal sealed record HostDefinition
     /// <summary>Which accounts it was last given, see <see cref="AccountsMark"/>.</summary>
     public string Accounts { get; init; } = "";
 
+    /// <summary>Which addresses and hosts' names it was last given, see <see cref="HostNames.Mark"/>.</summary>
+    public string Names { get; init; } = "";
+
     [JsonIgnore]
     public HostSizes Sizes => new(Cpus, MemoryBytes, DiskBytes);
-
-    [JsonIgnore]
-    public uint User => FirstUser + (uint)Number;
-
-    /// <summary>Whose user it is; null: no host's.</summary>
-    public static int? NumberOf(uint user) => user is >= FirstUser + FirstNumber and <= FirstUser + LastNumber ? (int)(user - FirstUser) : null;
 
     public static string AccountsMark(IReadOnlyList<MemberAccount> accounts) => Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ', accounts.OrderBy(a => a.User).Select(a => $"{a.User}:{a.Name}")))))[..16];
@@ -70,7 +65,7 @@ internal sealed record HostDefinition
     /// Null when the directory holds none, or one that makes no sense. QEMU's user can write in it: one that names another host's number, and
     /// with it that host's user and port, is told by the directory's owner.
     /// </summary>
-    public static HostDefinition? Read(VolumeDirectory hosts, string name)
+    public static HostDefinition? Read(VolumeDirectory hosts, string name, SafeUsers users)
     {
         try
         {
@@ -81,7 +76,7 @@ internal sealed record HostDefinition
                     SuspendedUnix: >= 0 and < StateRecord.LastUnix,
                 } && d.Image is not ("" or "." or "..") && !d.Image.Contains('/', StringComparison.Ordinal) &&
                 d.Next is null or { Cpus: > 0 and <= HostRoom.MostCpus, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest } &&
-                hosts.Stat(name)?.User == d.User ? d : null;
+                hosts.Stat(name)?.User == users.Host(d.Number) ? d : null;
         }
         catch (Exception e) when (e is JsonException or IOException)
         {

@@ -53,5 +53,5 @@ public sealed partial class HostFleet
         new HostPlaces(Directory.PathOf(name), Path.Combine(Options.RunDirectory, name), "", ""), Options.Limits.Quit);
 
     /// <summary>Told by its owner, which QEMU's user cannot change.</summary>
-    private int? NumberOf(string name) => Directory.Stat(name) is { } status ? HostDefinition.NumberOf(status.User) : null;
+    private int? NumberOf(string name) => Directory.Stat(name) is { } status ? Options.Users.NumberOf(status.User) : null;
 }

@@ -47,7 +47,7 @@ public sealed partial class HostFleet : IAsyncDisposable
         System.IO.Directory.CreateDirectory(Options.RunDirectory, (UnixFileMode)0x1c0);
         foreach (var entry in Directory.List().Where(e => e.Kind == EntryKind.Directory))
         {
-            if (HostDefinition.Read(Directory, entry.Name) is { } definition)
+            if (HostDefinition.Read(Directory, entry.Name, Options.Users) is { } definition)
             {
                 hosts[entry.Name] = Make(definition);
             }
@@ -198,7 +198,9 @@ public sealed partial class HostFleet : IAsyncDisposable
 
         try
         {
+            await Options.HostsChanged(this).ConfigureAwait(false);
             await host.CreateAsync(prepared, accounts, steps, closing.Token).ConfigureAwait(false);
+            await TellNamesAsync().ConfigureAwait(false);
             return host.Status();
         }
         catch (Exception e)
@@ -273,6 +275,9 @@ public sealed partial class HostFleet : IAsyncDisposable
         {
             await (host is null ? RemoveSpoiltAsync(name) : ForgetAsync(host)).ConfigureAwait(false);
         }
+
+        await Options.HostsChanged(this).ConfigureAwait(false);
+        await TellNamesAsync().ConfigureAwait(false);
     }
 
     /// <summary>Makes and removes accounts in the hosts that run; in the others when they are resumed or started. Complete, replaces.</summary>
@@ -335,7 +340,7 @@ public sealed partial class HostFleet : IAsyncDisposable
             }
         })).ConfigureAwait(false);
 
-    private VirtualHost Make(HostDefinition definition) => new(Options, definition, h => Changed?.Invoke(h.Status()), closing.Token);
+    private VirtualHost Make(HostDefinition definition) => new(Options, definition, Names, h => Changed?.Invoke(h.Status()), closing.Token);
 
     private VirtualHost Find(string name) =>
         hosts.TryGetValue(name, out var host) ? host

@@ -25,11 +25,16 @@ public sealed record HostFleetOptions
 
     public required IHostPorts Ports { get; init; }
 
+    public SafeUsers Users { get; init; } = SafeUsers.Usual;
+
     /// <summary>The bundles that hosts can be made of, by name: directories outside the volume, as <see cref="ImageBuild"/> makes them.</summary>
     public IReadOnlyDictionary<string, string> Bundles { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The digests of bundles' manifests as members were shown them; a bundle that is not among them is refused. Null: any.</summary>
     public IReadOnlySet<string>? KnownBundles { get; init; }
+
+    /// <summary>Told when there is another host, before its port is let through, and when there is one less.</summary>
+    public Func<HostFleet, Task> HostsChanged { get; init; } = _ => Task.CompletedTask;
 
     /// <summary>How long closing may take altogether; memory that cannot be written back within a part of it is refused.</summary>
     public TimeSpan Bound { get; init; } = TimeSpan.FromSeconds(120);

@@ -10,6 +10,9 @@ public interface IHostPorts
 
     IPAddress Address(int number);
 
+    /// <summary>Its address among hosts.</summary>
+    IPAddress Address6(int number);
+
     /// <summary>The hosts' way to members' devices.</summary>
     IPAddress Gateway { get; }
 

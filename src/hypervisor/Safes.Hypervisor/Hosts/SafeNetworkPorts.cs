@@ -13,6 +13,8 @@ public sealed class SafeNetworkPorts(SafeNetwork network) : IHostPorts
 
     public IPAddress Address(int number) => network.Port(number).Address;
 
+    public IPAddress Address6(int number) => network.Port(number).Address6;
+
     public Task<SafeFileHandle> OpenAsync(int number) => network.OpenHostPortAsync(network.Port(number));
 
     public Task LetThroughAsync(int number, CancellationToken closing) => network.LetThroughAsync(network.Port(number), closing);

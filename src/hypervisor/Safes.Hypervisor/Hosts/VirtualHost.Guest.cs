@@ -24,10 +24,9 @@ internal sealed partial class VirtualHost
         using var step = steps.Begin("identity");
         var agent = await machine!.AgentAsync(agentLimit).WaitAsync(stop).ConfigureAwait(false);
         bool clock = await SetClockAsync(agentLimit).WaitAsync(stop).ConfigureAwait(false);
+        var known = names();
         var said = await agent.RunAsync(
-            GuestScripts.Identity(
-                Definition, Hardware.Mac, $"{options.Ports.Address(Definition.Number)}", $"{options.Ports.Gateway}", options.Zone,
-                options.Authority.UserAuthority, GuestScripts.Accounts(accounts), clone),
+            GuestScripts.Identity(Definition, NetworkScript, options.Zone, known.Script, options.Authority.UserAuthority, GuestScripts.Accounts(accounts), clone),
             IdentityLimit).WaitAsync(stop).ConfigureAwait(false);
         if (said.Exit != 0)
         {
@@ -36,7 +35,7 @@ internal sealed partial class VirtualHost
 
         stop.ThrowIfCancellationRequested();
         await SignAsync(agent, said.Output, first: true).ConfigureAwait(false);
-        Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Accounts = HostDefinition.AccountsMark(accounts) });
+        Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Accounts = HostDefinition.AccountsMark(accounts), Names = known.Mark });
         await AdmitAsync(clock, await ReserveAsync().ConfigureAwait(false), stop).ConfigureAwait(false);
         InBackground(async token =>
         {
@@ -133,6 +132,7 @@ internal sealed partial class VirtualHost
         }
 
         await TryGiveAccountsAsync(stop).ConfigureAwait(false);
+        await TryGiveNamesAsync(stop).ConfigureAwait(false);
         return clock;
     }
 
@@ -142,7 +142,7 @@ internal sealed partial class VirtualHost
         stop.ThrowIfCancellationRequested();
         Define(Definition);
         await RenewIfOldAsync().ConfigureAwait(false);
-        return HasAccounts;
+        return HasAccounts && HasNames;
     }
 
     private void InBackground(Func<CancellationToken, Task> work)

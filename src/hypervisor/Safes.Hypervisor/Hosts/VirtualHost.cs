@@ -8,7 +8,7 @@ namespace Safes.Hypervisor.Hosts;
 /// One host: its definition, and its machine while it runs. One operation at a time. Between operations nothing is held on the volume.
 /// </summary>
 internal sealed partial class VirtualHost(
-    HostFleetOptions options, HostDefinition definition, Action<VirtualHost> changed, CancellationToken closing) : IAsyncDisposable
+    HostFleetOptions options, HostDefinition definition, Func<HostNames> names, Action<VirtualHost> changed, CancellationToken closing) : IAsyncDisposable
 {
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1), ClockPause = TimeSpan.FromSeconds(1), SettlePause = TimeSpan.FromSeconds(30), SignedFor = TimeSpan.FromDays(1),
         IdentityLimit = TimeSpan.FromSeconds(120);
@@ -34,7 +34,7 @@ internal sealed partial class VirtualHost(
         options.Volume.PathOf($"images/{definition.Image}"));
 
     public HostHardware Hardware =>
-        new(Definition.Name, Definition.Cpus, Definition.MemoryBytes, options.Ports.Mac(Definition.Number), Definition.User, Definition.Uuid);
+        new(Definition.Name, Definition.Cpus, Definition.MemoryBytes, options.Ports.Mac(Definition.Number), options.Users.Host(Definition.Number), Definition.Uuid);
 
     public HostStatus Status() => new(
         Definition.Name, State, Definition.Cpus, Definition.MemoryBytes, Definition.DiskBytes, options.Ports.Address(Definition.Number),

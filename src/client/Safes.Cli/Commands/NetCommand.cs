@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Safes.Client.Network;
+using Safes.Client.Rules;
+using Safes.Client.Session;
+using Safes.Client.Ssh;
+using Safes.Contracts;
+using Safes.Rules;
+
+namespace Safes.Cli.Commands;
+
+/// <summary>Who reaches whom inside, and what owners change of it.</summary>
+internal static class NetCommand
+{
+    public static Command Create() => new Command("net", "Show who reaches whom in the safe and what was refused; cut hosts apart, open single ports to members.")
+    {
+        Group(), Expose(), Conceal(), Names(),
+    }.With("safe net", "safe net group ci build runner", "safe net expose lab:8888 --to members").Does(async run =>
+    {
+        using var profile = run.OpenProfile();
+        using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
+        var view = await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false);
+        foreach (string line in NetLines.Text(view))
+        {
+            run.Screen.Say(line);
+        }
+
+        run.Screen.Result(NetLines.Json(profile.Name, view));
+    });
+
+    private static Command Group()
+    {
+        var name = new Argument<string>("NAME") { Description = "The group" };
+        var hosts = new Argument<string[]>("HOST") { Description = "All hosts that are to be in it", Arity = ArgumentArity.ZeroOrMore, CompletionSources = { Known.Hosts } };
+        var dissolve = new Option<bool>("--dissolve") { Description = "Let its hosts reach the others again" };
+        return new Command("group", "Let hosts reach each other and no others.") { name, hosts, dissolve }
+            .With("safe net group ci build runner", "safe net group ci --dissolve").Does(run =>
+            {
+                string group = HostPortText.CheckHost(run.Get(name)!);
+                string[] members = [.. (run.Get(hosts) ?? []).Select(HostPortText.CheckHost).Distinct()];
+                if (run.Get(dissolve) == members.Length > 0)
+                {
+                    throw new FaultException(FaultCodes.Usage, ("what", "a group is given its hosts, or --dissolve"));
+                }
+
+                return AppendAsync(run, view => members.ToList().ForEach(h => view.Find(h)), _ => new GroupRule(group, members),
+                    members.Length == 0 ? $"group {group} dissolved" : $"group {group}: {string.Join(", ", members)} reach each other and nobody else");
+            });
+    }
+
+    private static Argument<string> Service() => new("HOST:PORT") { Description = "A TCP port of a host", CompletionSources = { Known.Hosts } };
+
+    private static Command Expose()
+    {
+        var service = Service();
+        var to = new Option<string>("--to") { Description = "To whom", HelpName = "members", DefaultValueFactory = _ => "members" };
+        to.AcceptOnlyFromAmong("members");
+        return new Command("expose", "Let members with a session reach a port of a host over the VPN.") { service, to }.With("safe net expose lab:8888 --to members").Does(run =>
+        {
+            var wanted = HostPortText.Parse(run.Get(service)!);
+            return AppendAsync(run, view =>
+            {
+                if (wanted.Port == 22 || view.Find(wanted.Host).Exposed.Contains((uint)wanted.Port))
+                {
+                    throw new FaultException(FaultCodes.AlreadyExposed, ("service", $"{wanted}"));
+                }
+            }, _ => new ExposeRule(wanted.Host, wanted.Port), $"members reach {wanted}");
+        });
+    }
+
+    private static Command Conceal()
+    {
+        var service = Service();
+        return new Command("conceal", "Take that back; who is connected is cut off.") { service }.With("safe net conceal lab:8888").Does(run =>
+        {
+            var wanted = HostPortText.Parse(run.Get(service)!);
+            return AppendAsync(run, _ => { }, book => new RemoveRule(
+                book.Standing.FirstOrDefault(s => s.Rule is ExposeRule e && e.Host == wanted.Host && e.Port == wanted.Port)?.Number
+                    ?? throw new FaultException(FaultCodes.RuleRefused, ("why", $"{wanted} is not open to members"))), $"members do not reach {wanted} any more");
+        });
+    }
+
+    private static Command Names() => new Command("names", "Print the hosts' names as lines for /etc/hosts.").With("safe net names | sudo tee -a /etc/hosts").Does(async run =>
+    {
+        using var profile = run.OpenProfile();
+        using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
+        var view = await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false);
+        SshHost[] hosts = [.. view.Reply.Hosts.Where(h => SshNames.IsHost(h.Name) && SshNames.IsAddress(h.Address)).Select(h => new SshHost(h.Name, h.Address))];
+        string zone = SshNames.Zone(held.Zone);
+        foreach (string line in DeviceNames.Lines(zone, hosts))
+        {
+            run.Screen.Say(line);
+        }
+
+        run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["names"] = new JsonObject(hosts.Select(h => KeyValuePair.Create($"{h.Name}.{zone}", (JsonNode?)h.Address))) });
+    });
+
+    /// <summary>Looks first whether the rule makes sense for the hosts there are; then signs it and hands it over.</summary>
+    private static async Task AppendAsync(Invocation run, Action<InsideView> check, Func<RuleBook, Rule> rule, string done)
+    {
+        using var profile = run.OpenProfile();
+        using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
+        var rules = new RuleChange(profile, held.Server);
+        check(await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false));
+        var made = rule(await rules.FetchAsync(run.Stop).ConfigureAwait(false));
+        var book = await rules.AppendAsync(made, run.Stop).ConfigureAwait(false);
+        run.Screen.Show(new Client.Reports.Report(Client.Reports.ReportKind.Done, "net", done));
+        run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["number"] = book.Entries.Count, ["done"] = done });
+    }
+}

@@ -1,0 +1,62 @@
+using System.Text.Json.Nodes;
+using Safes.Client.Network;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+
+namespace Safes.Cli.Commands;
+
+/// <summary>The inside network as people read it, and as scripts do.</summary>
+internal static class NetLines
+{
+    public static IEnumerable<string> Text(InsideView view)
+    {
+        var net = view.Reply;
+        yield return $"  hosts in {Printable.Line(net.Prefix)} and {Printable.Line(net.Prefix6)}; devices come by the gateway, which is {(net.GatewayUp ? "up" : "down")}";
+        yield return net.Shell
+            ? $"  with a session: {Join(net.Devices, "nobody")}"
+            : "  closed mode: devices reach nothing in hosts";
+        foreach (var host in net.Hosts)
+        {
+            yield return "";
+            yield return $"  {Printable.Line(host.Name),-14} {Printable.Line(host.Address)}  {Printable.Line(host.Address6)}{(host.Group.Length > 0 ? $"  group {Printable.Line(host.Group)}" : "")}";
+            yield return $"    reaches, and is reached by: {Join(view.Reached(host), "no other host")}";
+            yield return $"    members reach: {Ways(net, host)}";
+            if (host.Spoofed + host.Refused > 0)
+            {
+                yield return $"    refused since it started: {host.Spoofed} under a false name or of a forbidden kind, {host.Refused} to whom no rule lets it";
+            }
+        }
+
+        if (net.Hosts.Count == 0)
+        {
+            yield return "  no hosts yet: safe host add NAME";
+        }
+    }
+
+    public static JsonObject Json(string safe, InsideView view) => new()
+    {
+        ["safe"] = safe,
+        ["prefix"] = view.Reply.Prefix,
+        ["prefix6"] = view.Reply.Prefix6,
+        ["gateway_up"] = view.Reply.GatewayUp,
+        ["shell"] = view.Reply.Shell,
+        ["devices"] = Array(view.Reply.Devices),
+        ["hosts"] = new JsonArray([.. view.Reply.Hosts.Select(h => new JsonObject
+        {
+            ["name"] = h.Name,
+            ["address"] = h.Address,
+            ["address6"] = h.Address6,
+            ["group"] = h.Group.Length > 0 ? h.Group : null,
+            ["reaches"] = Array(view.Reached(h)),
+            ["exposed"] = new JsonArray([.. h.Exposed.Select(p => JsonValue.Create(p))]),
+            ["spoofed"] = h.Spoofed,
+            ["refused"] = h.Refused,
+        })]),
+    };
+
+    private static string Ways(NetworkReply net, NetworkHost host) => !net.Shell ? "nothing" : string.Join(", ", host.Exposed.Select(p => $"port {p}").Prepend("SSH"));
+
+    private static string Join(IEnumerable<string> names, string none) => string.Join(", ", names.Select(n => Printable.Line(n)).DefaultIfEmpty(none));
+
+    private static JsonArray Array(IEnumerable<string> texts) => new([.. texts.Select(t => JsonValue.Create(t))]);
+}

@@ -1,0 +1,45 @@
+using System.Collections;
+using Safes.Client.Connection;
+using Safes.Client.Session;
+using Safes.Client.Ssh;
+using Safes.Contracts;
+using Safes.Contracts.V1;
+using Safes.Linux;
+
+namespace Safes.Cli.Commands;
+
+/// <summary>How plain ssh gets to a host: the options it needs, and the name to log in to.</summary>
+internal sealed record SshWay(IReadOnlyList<string> Options, string Target)
+{
+    /// <param name="name">HOST or HOST.SAFE.</param>
+    /// <exception cref="FaultException">host-unknown, host-failed, no-shell.</exception>
+    public static async Task<SshWay> FindAsync(HeldSafe held, string name, CancellationToken stop)
+    {
+        var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, stop).ConfigureAwait(false);
+        var found = status.Hosts.FirstOrDefault(h => h.Name == name || $"{h.Name}.{held.Zone}" == name) ?? throw new FaultException(FaultCodes.HostUnknown, ("host", name));
+        if (!SshNames.IsHost(found.Name) || !SshNames.IsAddress(found.Address))
+        {
+            throw new FaultException(FaultCodes.HostFailed, ("host", found.Name), ("why", "it has no address"));
+        }
+
+        var target = new SshHost(found.Name, found.Address);
+        var snippet = new SshSnippet(SshNames.Zone(held.Zone), SshNames.Account(held.Info["account"]), held.Info["directory"], [target]);
+        if (!File.Exists(snippet.Certificate))
+        {
+            throw new FaultException(FaultCodes.NoShell);
+        }
+
+        return new SshWay([.. snippet.Common.Concat(snippet.Of(target)).SelectMany(o => new[] { "-o", $"{o.Name}={o.Value}" })], snippet.FullName(target));
+    }
+
+    /// <summary>This process goes on as ssh; it does not return.</summary>
+    public void Become(IEnumerable<string> before, params IEnumerable<string> after) =>
+        Unistd.Execve(Find("ssh"), ["ssh", .. Options, .. before, Target, .. after], CurrentEnvironment());
+
+    private static string Find(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin").Split(':').Where(Path.IsPathRooted).Select(d => Path.Combine(d, program)).FirstOrDefault(File.Exists)
+        ?? throw new FaultException(FaultCodes.ToolMissing, ("tool", "openssh-client"));
+
+    private static IEnumerable<KeyValuePair<string, string>> CurrentEnvironment() =>
+        Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(e => KeyValuePair.Create((string)e.Key, (string?)e.Value ?? ""));
+}
