@@ -1,3 +1,4 @@
+// Long: every format once, written by us and read by the other.
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
