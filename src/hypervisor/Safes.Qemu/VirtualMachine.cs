@@ -139,7 +139,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     {
         await Background.Run(() => Forget(Places)).ConfigureAwait(false);
         Failpoint.Reach("resume: image forgotten");
-        await qmp.CallAsync("cont", limit: start.Limits.Command).ConfigureAwait(false);
+        await NamedAsync(qmp.CallAsync("cont", limit: start.Limits.Command), "cont", start.Limits.Command).ConfigureAwait(false);
     }
 
     /// <summary>The guest agent, synchronised.</summary>
