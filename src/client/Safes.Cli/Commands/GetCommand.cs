@@ -15,7 +15,7 @@ internal static class GetCommand
         };
         var replace = new Option<bool>("--replace") { Description = "Put new content in the place of files that are here and differ" };
         var request = new Option<ulong>("--request") { Description = "What an owner approved: all that the request holds, or what is named of it", HelpName = "N" };
-        return new Command("get", "Get files and directories out of the safe, readable for you alone; the same command again goes on where it was cut.")
+        return new Command("get", "Get files and directories out of the safe, readable for you alone; the same command again goes on where it was cut. Any member may, until owners decide otherwise (safe rule data-out).")
         {
             paths, replace, request,
         }.With("safe get /safe/results/table.csv .", "safe get --replace /safe/results /safe/build.log out/", "safe get --request 3 results/").Does(async run =>
