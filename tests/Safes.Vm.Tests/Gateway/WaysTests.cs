@@ -53,17 +53,19 @@ public sealed class WaysTests(SharedScene shared) : IClassFixture<SharedScene>
         var scene = await shared.SceneAsync();
         await scene.OpenBridgesAsync();      // the gateway by itself
         IPAddress router = scene.Addresses.UplinkRouter, gateway = scene.Addresses.UplinkGateway;
-        const string Mac = "52:54:00:00:00:99";
+        string outer = $"safe-{string.Join('-', scene.Addresses.Prefix.Split('.')[1..3])}";
+        // Its true MAC: under a false one the gateway would answer everybody there, and nobody would hear it.
+        string mac = (await Tool.RunAsync("ip", ["-br", "link", "show", "dev", outer], network: scene.Server.Server)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
         using var link = RawLink.Open(scene.Server.Plan.NamespacePin, "gw-uplink");
-        using var sender = RawLink.Open(scene.Server.Server, $"safe-{string.Join('-', scene.Addresses.Prefix.Split('.')[1..3])}");
+        using var sender = RawLink.Open(scene.Server.Server, outer);
         byte[][] packets =
         [
-            .. Enumerable.Range(0, 6).Select(type => Frame.UdpOf([(byte)type, 0, 0, 0, .. new byte[144]], Mac, GatewayPorts.UplinkMac, router, gateway, TestServer.Port)),
-            .. ((int[])[53, 123, 7788, 51821]).Select(port => Frame.Udp("stranger", Mac, GatewayPorts.UplinkMac, router, gateway, port)),
-            .. ((int[])[22, 80, 7788, TestServer.Port]).SelectMany(port => ((byte[])[2, 16, 4, 41, 0]).Select(flags => Frame.Tcp("stranger", Mac, GatewayPorts.UplinkMac, router, gateway, 40000, port, flags))),
-            .. ((byte[])[8, 13, 15, 17]).Select(type => Frame.Icmp("stranger", Mac, GatewayPorts.UplinkMac, router, gateway, type)),
-            .. ((byte[])[2, 41, 47, 50, 132, 255]).Select(protocol => Frame.Udp("stranger", Mac, GatewayPorts.UplinkMac, router, gateway, 1, protocol)),
-            .. ((byte[])[128, 133, 135]).Select(type => Frame.Icmp6("stranger", Mac, GatewayPorts.UplinkMac, IPAddress.Parse("fe80::99"), IPAddress.Parse("ff02::1"), type, IPAddress.Parse("fe80::5054:ff:fe53:1"))),
+            .. Enumerable.Range(0, 6).Select(type => Frame.UdpOf([(byte)type, 0, 0, 0, .. new byte[144]], mac, GatewayPorts.UplinkMac, router, gateway, TestServer.Port)),
+            .. ((int[])[53, 123, 7788, 51821]).Select(port => Frame.Udp("stranger", mac, GatewayPorts.UplinkMac, router, gateway, port)),
+            .. ((int[])[22, 80, 7788, TestServer.Port]).SelectMany(port => ((byte[])[2, 16, 4, 41, 0]).Select(flags => Frame.Tcp("stranger", mac, GatewayPorts.UplinkMac, router, gateway, 40000, port, flags))),
+            .. ((byte[])[8, 13, 15, 17]).Select(type => Frame.Icmp("stranger", mac, GatewayPorts.UplinkMac, router, gateway, type)),
+            .. ((byte[])[2, 41, 47, 50, 132, 255]).Select(protocol => Frame.Udp("stranger", mac, GatewayPorts.UplinkMac, router, gateway, 1, protocol)),
+            .. ((byte[])[128, 133, 135]).Select(type => Frame.Icmp6("stranger", mac, GatewayPorts.UplinkMac, IPAddress.Parse("fe80::99"), IPAddress.Parse("ff02::1"), type, IPAddress.Parse("fe80::5054:ff:fe53:1"))),
         ];
         foreach (byte[] packet in packets)
         {
@@ -71,7 +73,7 @@ public sealed class WaysTests(SharedScene shared) : IClassFixture<SharedScene>
         }
 
         // The last word is one that it answers, and has to: who has its address. Everything before it has been read by then.
-        sender.Send(Frame.Arp("who", Mac, "ff:ff:ff:ff:ff:ff", Mac, router, gateway));
+        sender.Send(Frame.Arp("who", mac, "ff:ff:ff:ff:ff:ff", mac, router, gateway));
         var said = await link.FramesFromAsync(GatewayPorts.UplinkMac, frame => frame[12] == 8 && frame[13] == 6 && frame[21] == 2, TimeSpan.FromSeconds(20));
         Assert.All(said, frame => Assert.True(frame[12] == 8 && frame[13] == 6, Convert.ToHexString(frame)));
         Assert.True(await scene.Anna.ReachesAsync(scene.Relay, SafeAddresses.ControlPort, 5000));      // and who has a key is heard
