@@ -66,6 +66,7 @@ public sealed class ClosingTests(SharedFleet shared) : IClassFixture<SharedFleet
                 Volume = new FscryptVolume(fleet.Volume.Volume.File, fleet.Volume.Volume.MountPoint),
                 Network = null!,
                 Ports = fleet.Ports,
+                World = null!,
                 Gateway = null!,
                 Ways = new NoWays(),
                 Tools = fleet.Hosts.Options.Tools,

@@ -25,6 +25,9 @@ internal sealed class Fleet : IAsyncDisposable
     /// <summary>What the next fleet is run with, beyond the ordinary.</summary>
     public Func<HostFleetOptions, HostFleetOptions> With { get; set; } = o => o;
 
+    /// <summary>The namespace from which hosts are reached, and the address there; null: the ports' own.</summary>
+    public (string Namespace, string Address)? Desk { get; set; }
+
     public static async Task<Fleet> OpenAsync(long volumeBytes)
     {
         var volume = await OpenVolume.MakeAsync(volumeBytes);
@@ -99,9 +102,10 @@ internal sealed class Fleet : IAsyncDisposable
             [
                 "-F", "/dev/null", "-i", key, "-o", $"CertificateFile={Path.Combine(Volume.Place, "certificate")}", "-o", $"UserKnownHostsFile={known}",
                 "-o", "GlobalKnownHostsFile=/dev/null", "-o", $"HostKeyAlias={host}.ledger", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes",
-                "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20", "-o", "ConnectionAttempts=20", $"{user}@{address}", command,
+                "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20", "-o", "ConnectionAttempts=20",
+                .. Desk is { } desk ? (string[])["-b", desk.Address] : [], $"{user}@{address}", command,
             ],
-            network: Ports.Namespace, limit: TimeSpan.FromSeconds(60));
+            network: Desk?.Namespace ?? Ports.Namespace, limit: TimeSpan.FromSeconds(60));
     }
 
     public async ValueTask DisposeAsync()

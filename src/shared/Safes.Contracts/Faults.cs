@@ -52,6 +52,11 @@ public static class FaultCodes
     // the owners' rules
     public static readonly FaultCode RulesDamaged = new("rules-damaged", 87), RuleRefused = new("rule-refused", 88);
 
+    // what hosts reach outside
+    public static readonly FaultCode
+        Destination = new("destination", 104), PresetUnknown = new("preset-unknown", 105), MethodUnknown = new("method-unknown", 106), TimePast = new("time-past", 107),
+        NoResolver = new("no-resolver", 108);
+
     // the server
     public static readonly FaultCode
         NotRoot = new("not-root", 90), SafeExists = new("safe-exists", 91), NoSafe = new("no-safe", 92), QemuOld = new("qemu-old", 93), PortTaken = new("port-taken", 94),

@@ -122,6 +122,9 @@ public static partial class Fcntl
     public static void ZeroRange(SafeHandle fd, long offset, long length, string target = "") =>
         LinuxException.Check(NativeZeroRange(fd, 0x10, offset, length), "fallocate", target);
 
+    /// <summary>Reserves room for a file to grow into (FALLOC_FL_KEEP_SIZE): its length stays, so that it can be appended to.</summary>
+    public static void Reserve(SafeHandle fd, long length, string target = "") => LinuxException.Check(NativeZeroRange(fd, 0x1, 0, length), "fallocate", target);
+
     /// <summary>Writes dirty pages of a range and waits for it, encrypting in the calling thread (fscrypt). Not durable by itself.</summary>
     public static void WriteBack(SafeHandle fd, long offset, long length) =>
         LinuxException.Check(NativeSyncFileRange(fd, offset, length, RangeWaitBefore | RangeWrite | RangeWaitAfter), "sync_file_range");

@@ -189,6 +189,7 @@ public sealed class RestartedEffectsTests
             Volume = new FscryptVolume(scene.Test.Volume.File, scene.Test.Volume.MountPoint),
             Network = null!,
             Ports = new NoPorts(),
+            World = null!,
             Gateway = null!,
             Ways = new NoWays(),
             Tools = null!,

@@ -1,12 +1,15 @@
-"""A few servers of a test's internet: HTTP on 80 and TLS on 443 of every address given; each says what it was asked.
+"""A few servers of a test's internet: HTTP on 80 and TLS on 443 of every address given; each says what it was asked, redirects (/redirect/URL), sends
+so many bytes (/bytes/N), sends without end (/endless), or a file of the directory $FILES (/files/..).
 
 internet.py CERTIFICATE ADDRESS..
 """
 import http.server
 import json
+import os
 import ssl
 import sys
 import threading
+import time
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
@@ -27,7 +30,19 @@ class Echo(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        if self.path.startswith("/bytes/"):
+        if self.path == "/endless":
+            self.send_response(200)
+            self.end_headers()
+            while True:
+                self.wfile.write(b"x" * 1000)
+                time.sleep(0.1)
+        if self.path.startswith("/files/"):
+            file = os.path.join(os.environ["FILES"], os.path.basename(self.path))
+            if not os.path.isfile(file):
+                self.send_error(404)
+                return
+            text = open(file, "rb").read()
+        elif self.path.startswith("/bytes/"):
             text = b"x" * int(self.path.removeprefix("/bytes/"))
         else:
             text = json.dumps({"server": self.server.server_address[0], "method": self.command, "host": self.headers.get("Host"), "took": taken}).encode()

@@ -9,8 +9,8 @@ namespace Safes.Cli.Commands;
 /// <summary>What owners decide. Any member may read it.</summary>
 internal static class RuleCommand
 {
-    public static Command Create() => new Command("rule", "See and change what owners decide about the network and about data that leave.") { List(), Remove(), DataOutMode() }
-        .With("safe rule list");
+    public static Command Create() => new Command("rule", "See and change what owners decide about the network and about data that leave.") { List(), OutsideCommands.Allow(), Remove(), OutsideCommands.Explain(), OutsideCommands.Log(), DataOutMode() }
+        .With("safe rule allow build pypi --until 2h", "safe rule list");
 
     private static Command List() => new Command("list", "List the rules that stand, with their numbers.").With("safe rule list --json").Does(async run =>
     {

@@ -95,6 +95,11 @@ public sealed partial class SafeApi
             reply.Warnings.Add($"the owners' rules are not whole, so nothing is allowed: {problem}");
         }
 
+        if (parts.Safe.Workspace?.Outside.Problem is { } amiss)
+        {
+            reply.Warnings.Add($"the way outside is not as the rules say: {amiss}");
+        }
+
         if (parts.Server is { } server)
         {
             await parts.Work.RunAsync(_ => TellRoomAsync(server.Volume, parts.Safe.Transfers, reply), context.CancellationToken).ConfigureAwait(false);

@@ -2,6 +2,9 @@ using Google.Protobuf;
 using Grpc.Core;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Keys;
+using Safes.Rules;
+using Safes.Rules.Outside;
 
 namespace Safes.Hypervisor.Api;
 
@@ -36,10 +39,45 @@ public sealed partial class SafeApi
             async _ =>
             {
                 var roster = parts.Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
+                Check(request.Entry.ToByteArray());
                 var book = Workspace.Rules.Append(device, request.Entry.ToByteArray(), roster);
                 await parts.Safe.RulesChangedAsync().ConfigureAwait(false);
                 return new ChangeRulesReply { Number = (uint)book.Entries.Count };
             },
             context.CancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Every member sees what is asked: it is the team's own traffic.</summary>
+    public override Task<RuleLogReply> ReadRuleLog(RuleLogRequest request, ServerCallContext context)
+    {
+        RequireSession(context);
+        return parts.Work.RunAsync(
+            _ => Task.FromResult(new RuleLogReply { End = ByteString.CopyFrom(Workspace.Outside.ReadLog((int)Math.Min(request.LastBytes, RulesPerReply))) }), context.CancellationToken);
+    }
+
+    // What makes no sense now is refused before it stands in the chain for good.
+    private void Check(byte[] entry)
+    {
+        AllowRule? rule;
+        try
+        {
+            rule = RuleEntry.Parse(entry).Rule as AllowRule;
+        }
+        catch (MalformedException)
+        {
+            return;     // said when it is appended
+        }
+
+        if (rule is not null && AllowCheck.Of(rule, Workspace.Hosts.Addresses.Keys, DateTimeOffset.UtcNow) is { } flaw)
+        {
+            throw flaw.Flaw switch
+            {
+                AllowFlaw.Host => new FaultException(FaultCodes.HostUnknown, ("host", flaw.Word)),
+                AllowFlaw.Preset => new FaultException(FaultCodes.PresetUnknown, ("name", flaw.Word)),
+                AllowFlaw.Method => new FaultException(FaultCodes.MethodUnknown, ("method", flaw.Word)),
+                AllowFlaw.Past => new FaultException(FaultCodes.TimePast),
+                _ => new FaultException(FaultCodes.Destination, ("text", flaw.Word)),
+            };
+        }
     }
 }

@@ -76,6 +76,7 @@ internal static class RunCommand
             Volume = new FscryptVolume(configuration.Volume, paths.MountPoint),
             Network = network,
             Ports = new SafeNetworkPorts(network),
+            World = new SafeNetworkWorld(network),
             Gateway = gateway,
             Ways = new NetworkWays(network, gateway),
             Tools = tools,

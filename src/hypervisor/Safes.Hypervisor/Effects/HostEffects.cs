@@ -1,6 +1,7 @@
 using Safes.Contracts;
 using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Outside;
 using Safes.Hypervisor.Rules;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Transfers;
@@ -75,6 +76,12 @@ public sealed partial class SafeEffects
         }
     }
 
+    private Task PrepareOutsideAsync()
+    {
+        var open = Workspace!;
+        return open.Outside.PrepareAsync(() => open.Rules.Problem is null ? open.Rules.Book.Standing : []);
+    }
+
     /// <summary>The one loading there is: a host's QEMU has one line for its orders, and whoever came second would take it for hung.</summary>
     private Task<Workspace> LoadingAsync()
     {
@@ -131,12 +138,13 @@ public sealed partial class SafeEffects
             Tools = parts.Tools,
             Ports = parts.Ports,
             Users = parts.Premises.Users,
+            World = parts.World,
             Bundles = parts.Premises.Images,
             KnownBundles = parts.Images.Values.Select(Convert.ToHexStringLower).ToHashSet(),    // as Hello shows them, read when safed started
             Bound = deadlines.Bound,
             HostsChanged = hosts => ApplyWaysAsync(rules, hosts),
         });
-        fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", Api.Messages.Of(h));
+        fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", h.Name == HostDefinition.ProxyName ? [] : [Api.Messages.Of(h)]);
         await fleet.LoadAsync().ConfigureAwait(false);
         var transfers = new TransferRoom(
             Volume.Root.Open,
@@ -147,7 +155,17 @@ public sealed partial class SafeEffects
             },
             member => new Transfer.FileOwner(FirstUser + member, VolumeLayout.TeamGroup),
             () => rules.DataOut);
-        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), rules, Volume.Root, transfers);
+        var outside = new OutsideKeeper(new OutsideOptions
+        {
+            Safe = parts.Paths.Name,
+            Root = Volume.Root,
+            Hosts = fleet,
+            World = parts.World,
+            Generation = () => Vault.Generation,
+            Trouble = (e, what) => parts.Log.Trouble(e, what),
+        });
+        rules.Changed += _ => outside.Ask();
+        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), rules, outside, Volume.Root, transfers);
     }
 
     /// <summary>

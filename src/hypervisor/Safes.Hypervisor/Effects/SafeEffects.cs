@@ -54,6 +54,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 return null;
             case ResumeHosts:
                 await EnterAsync(stop).ConfigureAwait(false);
+                await PrepareOutsideAsync().ConfigureAwait(false);
                 await Workspace!.Hosts.ResumeAllAsync(Vault.Generation, Progress, stop).ConfigureAwait(false);
                 stop.ThrowIfCancellationRequested();
                 await HoldAsync().ConfigureAwait(false);
@@ -62,9 +63,11 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 await EnterAsync(stop).ConfigureAwait(false);
                 await HoldAsync().ConfigureAwait(false);
                 stop.ThrowIfCancellationRequested();
+                await PrepareOutsideAsync().ConfigureAwait(false);
                 Workspace!.Hosts.SettleAdopted();
                 return null;
             case LetInside:
+                Workspace?.Outside.Begin();
                 parts.Work.Open();    // each host's port was let through as it was resumed, once its clock was right
                 return null;
             case RecordSession e:
@@ -88,6 +91,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 return null;
             case CutInside:
                 parts.Work.Shut();
+                Workspace?.Outside.Shut();
                 Workspace?.Hosts.Shut();
                 await parts.Network.CutAllAsync().ConfigureAwait(false);
                 return null;

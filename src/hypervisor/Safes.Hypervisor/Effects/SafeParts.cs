@@ -30,6 +30,9 @@ public sealed record SafeParts
     /// <summary>The hosts' ports in it.</summary>
     public required IHostPorts Ports { get; init; }
 
+    /// <summary>The proxy host's way outside.</summary>
+    public required IWorld World { get; init; }
+
     public required GatewayGuest Gateway { get; init; }
 
     /// <summary>Where the owners' rules about hosts and devices are in force.</summary>

@@ -1,4 +1,5 @@
 using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Outside;
 using Safes.Hypervisor.Rules;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Transfers;
@@ -6,8 +7,8 @@ using Safes.Volumes;
 
 namespace Safes.Hypervisor.Effects;
 
-/// <summary>What there is only while the volume is open and checked: hosts, certificate authorities, sessions' records, the owners' rules.</summary>
-public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore sessions, RuleKeeper rules, VolumeDirectory root, TransferRoom transfers)
+/// <summary>What there is only while the volume is open and checked: hosts, certificate authorities, sessions' records, the owners' rules and what comes of them.</summary>
+public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore sessions, RuleKeeper rules, OutsideKeeper outside, VolumeDirectory root, TransferRoom transfers)
     : IAsyncDisposable
 {
     public HostFleet Hosts { get; } = hosts;
@@ -18,9 +19,15 @@ public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore se
 
     public RuleKeeper Rules { get; } = rules;
 
+    public OutsideKeeper Outside { get; } = outside;
+
     public VolumeDirectory Root { get; } = root;
 
     public TransferRoom Transfers { get; } = transfers;
 
-    public ValueTask DisposeAsync() => Hosts.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Outside.DisposeAsync().ConfigureAwait(false);
+        await Hosts.DisposeAsync().ConfigureAwait(false);
+    }
 }

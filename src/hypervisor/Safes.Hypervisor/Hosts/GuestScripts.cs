@@ -11,6 +11,8 @@ internal static class GuestScripts
     /// <summary>The line that the kernel logs when a new generation id made it reseed. Before it, a clone's random numbers are another clone's.</summary>
     private const string Reseeded = "dmesg | grep -q 'crng reseeded due to virtual machine fork'";
 
+    public static string AwaitReseeding(bool clone) => clone ? $"n=0; until {Reseeded}; do n=$((n+1)); [ $n -lt 500 ]; sleep .02; done" : "";
+
     /// <summary>Tells a host who it is; prints its public host key. What a cut in the first seconds left empty is made anew.</summary>
     /// <param name="clone">It goes on from a bundle's memory, so it has to reseed before it makes a key.</param>
     public static string Identity(HostDefinition host, string network, string zone, string names, string userAuthority, string accounts, bool clone) => $"""
@@ -29,7 +31,7 @@ internal static class GuestScripts
         ) >/run/accounts.log 2>&1 & accounts=$!
         mountpoint -q /safe || mount -t virtiofs -o nodev,nosuid safe /safe
         echo '{userAuthority}' >/etc/ssh/user_ca.pub
-        {(clone ? $"n=0; until {Reseeded}; do n=$((n+1)); [ $n -lt 500 ]; sleep .02; done" : "")}
+        {AwaitReseeding(clone)}
         cd /etc/ssh
         [ -s ssh_host_ed25519_key ] && [ -s ssh_host_ed25519_key.pub ] || (rm -f ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -C '' -f ssh_host_ed25519_key)
         wait $accounts || (cat /run/accounts.log >&2; exit 1)

@@ -14,6 +14,11 @@ internal sealed record HostDefinition
 
     public const int FirstNumber = 10, LastNumber = 254;
 
+    /// <summary>The one host that is no member's: the safe's proxy.</summary>
+    public const string ProxyName = "proxy";
+
+    public const int ProxyNumber = Network.SafeAddresses.ProxyNumber;
+
     public required string Name { get; init; }
 
     /// <summary>The last byte of its inside address; its MAC and user follow from it. For life.</summary>
@@ -55,6 +60,12 @@ internal sealed record HostDefinition
     /// <summary>Which addresses and hosts' names it was last given, see <see cref="HostNames.Mark"/>.</summary>
     public string Names { get; init; } = "";
 
+    /// <summary>What it was last told of the way outside, see <see cref="WayOutside"/>.</summary>
+    public string Outside { get; init; } = "";
+
+    [JsonIgnore]
+    public bool IsProxy => Number == ProxyNumber;
+
     [JsonIgnore]
     public HostSizes Sizes => new(Cpus, MemoryBytes, DiskBytes);
 
@@ -70,9 +81,9 @@ internal sealed record HostDefinition
         try
         {
             return hosts.ReadFile($"{name}/{FileName}", 16384) is { } text && JsonSerializer.Deserialize(text, HostsJson.Default.HostDefinition) is { } d &&
-                d.Name == name && HostName.IsValid(name) && d is
+                d.Name == name && HostName.IsValid(name) && d.IsProxy == (name == ProxyName) && d is
                 {
-                    Number: >= FirstNumber and <= LastNumber, Cpus: > 0 and <= HostRoom.MostCpus, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest, BootedUnix: >= 0 and < StateRecord.LastUnix,
+                    Number: ProxyNumber or (>= FirstNumber and <= LastNumber), Cpus: > 0 and <= HostRoom.MostCpus, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest, BootedUnix: >= 0 and < StateRecord.LastUnix,
                     SuspendedUnix: >= 0 and < StateRecord.LastUnix,
                 } && d.Image is not ("" or "." or "..") && !d.Image.Contains('/', StringComparison.Ordinal) &&
                 d.Next is null or { Cpus: > 0 and <= HostRoom.MostCpus, MemoryBytes: > 0 and <= HostRoom.Largest, DiskBytes: > 0 and <= HostRoom.Largest } &&

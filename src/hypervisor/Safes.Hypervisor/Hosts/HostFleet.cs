@@ -38,8 +38,8 @@ public sealed partial class HostFleet : IAsyncDisposable
 
     private VolumeDirectory Directory => Options.Volume.Below("hosts");
 
-    /// <summary>All hosts, by name.</summary>
-    public IReadOnlyList<HostStatus> Status() => [.. hosts.Values.Select(h => h.Status()).Concat(spoilt.Values).OrderBy(s => s.Name, StringComparer.Ordinal)];
+    /// <summary>All hosts that members made, by name.</summary>
+    public IReadOnlyList<HostStatus> Status() => [.. hosts.Values.Where(h => !h.Definition.IsProxy).Select(h => h.Status()).Concat(spoilt.Values).OrderBy(s => s.Name, StringComparer.Ordinal)];
 
     /// <summary>Reads the definitions, and takes over what runs already (after a restart of safed). First of all calls; touches no port.</summary>
     public async Task LoadAsync()
@@ -340,10 +340,9 @@ public sealed partial class HostFleet : IAsyncDisposable
             }
         })).ConfigureAwait(false);
 
-    private VirtualHost Make(HostDefinition definition) => new(Options, definition, Names, h => Changed?.Invoke(h.Status()), closing.Token);
-
     private VirtualHost Find(string name) =>
-        hosts.TryGetValue(name, out var host) ? host
+        name == HostDefinition.ProxyName ? throw new FaultException(FaultCodes.HostName, ("name", name), ("why", "the safe's own: it comes and goes with the owners' rules"))
+        : hosts.TryGetValue(name, out var host) ? host
         : throw (spoilt.TryGetValue(name, out var status) ? HostFaults.Failed(name, status.Note) : new FaultException(FaultCodes.HostUnknown, ("host", name)));
 
     /// <summary>A number is a user, a MAC and an address: none that anything below hosts/ belongs to, whatever its host.json says.</summary>

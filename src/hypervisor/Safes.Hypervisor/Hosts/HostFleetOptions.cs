@@ -27,6 +27,9 @@ public sealed record HostFleetOptions
 
     public SafeUsers Users { get; init; } = SafeUsers.Usual;
 
+    /// <summary>The way outside of the proxy host; null: there is none to be had.</summary>
+    public IWorld? World { get; init; }
+
     /// <summary>The bundles that hosts can be made of, by name: directories outside the volume, as <see cref="ImageBuild"/> makes them.</summary>
     public IReadOnlyDictionary<string, string> Bundles { get; init; } = new Dictionary<string, string>();
 

@@ -6,7 +6,7 @@ namespace Safes.Hypervisor.Hosts;
 /// <summary>What a host may be called. Names become directories, DNS labels, arguments and shell words: nothing that could be anything else gets in.</summary>
 public static partial class HostName
 {
-    private static readonly string[] Reserved = ["gateway", "hypervisor", "localhost", "safe", "safed", "share", "images"];
+    private static readonly string[] Reserved = [HostDefinition.ProxyName, "gateway", "hypervisor", "localhost", "safe", "safed", "share", "images"];
 
     [GeneratedRegex("^[a-z][a-z0-9-]{0,29}[a-z0-9]$|^[a-z]$", RegexOptions.CultureInvariant)]
     private static partial Regex Form();

@@ -18,7 +18,7 @@ public sealed record SafeUsers(uint First)
 
     /// <summary>Whose user it is; null: no host's of this safe.</summary>
     public int? NumberOf(uint user) =>
-        user >= First + HostDefinition.FirstNumber && user <= First + HostDefinition.LastNumber ? (int)(user - First) : null;
+        user == First + HostDefinition.ProxyNumber || (user >= First + HostDefinition.FirstNumber && user <= First + HostDefinition.LastNumber) ? (int)(user - First) : null;
 
     /// <summary>True for the ranges that <see cref="Free"/> gives out.</summary>
     public bool IsValid => this == Usual || (First >= FirstOfOthers && First < FirstOfOthers + Safes * Apart && (First - FirstOfOthers) % Apart == 0);

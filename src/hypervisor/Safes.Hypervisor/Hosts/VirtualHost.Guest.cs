@@ -22,6 +22,12 @@ internal sealed partial class VirtualHost
     {
         wanted = accounts;
         using var step = steps.Begin("identity");
+        if (Definition.IsProxy)
+        {
+            await IntroduceProxyAsync(clone, agentLimit, stop).ConfigureAwait(false);
+            return;
+        }
+
         var agent = await machine!.AgentAsync(agentLimit).WaitAsync(stop).ConfigureAwait(false);
         bool clock = await SetClockAsync(agentLimit).WaitAsync(stop).ConfigureAwait(false);
         var known = names();
@@ -40,6 +46,7 @@ internal sealed partial class VirtualHost
         InBackground(async token =>
         {
             await agent.RunAsync(GuestScripts.Keep, IdentityLimit).WaitAsync(token).ConfigureAwait(false);
+            await TryTellOutsideAsync(token).ConfigureAwait(false);
             if (!clock)
             {
                 await SettleAsync(clock: false, token).ConfigureAwait(false);
@@ -133,6 +140,7 @@ internal sealed partial class VirtualHost
 
         await TryGiveAccountsAsync(stop).ConfigureAwait(false);
         await TryGiveNamesAsync(stop).ConfigureAwait(false);
+        await TryTellOutsideAsync(stop).ConfigureAwait(false);
         return clock;
     }
 
@@ -142,7 +150,7 @@ internal sealed partial class VirtualHost
         stop.ThrowIfCancellationRequested();
         Define(Definition);
         await RenewIfOldAsync().ConfigureAwait(false);
-        return HasAccounts && HasNames;
+        return HasAccounts && HasNames && KnowsOutside;
     }
 
     private void InBackground(Func<CancellationToken, Task> work)
@@ -166,7 +174,7 @@ internal sealed partial class VirtualHost
 
     private async Task RenewIfOldAsync()
     {
-        if (DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.SignedUnix < SignedFor.TotalSeconds)
+        if (Definition.IsProxy || DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.SignedUnix < SignedFor.TotalSeconds)
         {
             return;
         }
@@ -177,7 +185,7 @@ internal sealed partial class VirtualHost
         Define(Definition with { SignedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds() });
     }
 
-    private bool HasAccounts => Definition.Accounts == HostDefinition.AccountsMark(wanted);
+    private bool HasAccounts => Definition.IsProxy || Definition.Accounts == HostDefinition.AccountsMark(wanted);
 
     /// <summary>The clock is no condition for it: whoever was removed is to be gone from a host whose clock is wrong, too.</summary>
     private async Task TryGiveAccountsAsync(CancellationToken stop)

@@ -6,7 +6,7 @@ internal sealed partial class VirtualHost
     private string NetworkScript => GuestScripts.Network(
         Hardware.Mac, $"{options.Ports.Address(Definition.Number)}", $"{options.Ports.Address6(Definition.Number)}", $"{options.Ports.Gateway}");
 
-    private bool HasNames => Definition.Names == names().Mark;
+    private bool HasNames => Definition.IsProxy || Definition.Names == names().Mark;
 
     /// <summary>Tells it the hosts' names, when it runs and does not know them as they are.</summary>
     public Task LearnNamesAsync() => AloneAsync(() => TryGiveNamesAsync(running.Token));
@@ -15,7 +15,7 @@ internal sealed partial class VirtualHost
     private async Task TryGiveNamesAsync(CancellationToken stop)
     {
         var wantedNames = names();
-        if (machine is not { } told || Definition.SignedUnix == 0 || Definition.Names == wantedNames.Mark)
+        if (machine is not { } told || Definition.SignedUnix == 0 || Definition.IsProxy || Definition.Names == wantedNames.Mark)
         {
             return;
         }

@@ -30,7 +30,7 @@ internal sealed partial class VirtualHost(
     public VirtualMachine? Machine => machine;
 
     public HostPlaces Places { get; } = new(
-        options.Volume.PathOf($"hosts/{definition.Name}"), Path.Combine(options.RunDirectory, definition.Name), options.Volume.PathOf("share"),
+        options.Volume.PathOf($"hosts/{definition.Name}"), Path.Combine(options.RunDirectory, definition.Name), options.Volume.PathOf(definition.IsProxy ? HostFleet.ProxyDirectory : "share"),
         options.Volume.PathOf($"images/{definition.Image}"));
 
     public HostHardware Hardware =>
@@ -159,6 +159,11 @@ internal sealed partial class VirtualHost(
         {
             await IntroduceAsync(wanted, clone: true, options.Limits.Agent, steps, stop).ConfigureAwait(false);     // making it was cut short
             return;
+        }
+
+        if (Definition.IsProxy)
+        {
+            await ServeAsync(cut: true, stop).ConfigureAwait(false);     // rules may have ended meanwhile: before anything goes through it
         }
 
         await AdmitAsync(clock, room, stop).ConfigureAwait(false);

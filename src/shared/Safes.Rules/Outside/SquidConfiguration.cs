@@ -86,11 +86,13 @@ public static class SquidConfiguration
         acl same external safes_same
         acl tunnel method CONNECT
         acl opened proto HTTPS
+        acl web proto HTTP HTTPS
         acl by_address dstdom_regex -n (^|\.)(0x[0-9a-f]*|[0-9]+)$ :
         acl unreachable dst {{string.Join(' ', Unreachable.V4)}}
         acl unreachable dst {{string.Join(' ', Unreachable.V6)}}
         acl first at_step SslBump1
         acl second at_step SslBump2
+        acl third at_step SslBump3
 
         """.Replace("\n\n", "\n", StringComparison.Ordinal);
 
@@ -155,7 +157,7 @@ public static class SquidConfiguration
         {
             string name = $"rule_{permit.Rule}";
             to.Append(CultureInfo.InvariantCulture, $"http_access allow tunnel {name} by_{permit.Rule}\n");
-            to.Append(CultureInfo.InvariantCulture, $"http_access allow !tunnel {name}{(permit.Methods.Count > 0 ? $" {name}_method" : "")}{(permit.Upload > 0 ? $" !{name}_upload" : "")} by_{permit.Rule}\n");
+            to.Append(CultureInfo.InvariantCulture, $"http_access allow !tunnel web {name}{(permit.Methods.Count > 0 ? $" {name}_method" : "")}{(permit.Upload > 0 ? $" !{name}_upload" : "")} by_{permit.Rule}\n");
         }
 
         foreach (var permit in rules.Permits)
@@ -190,10 +192,11 @@ public static class SquidConfiguration
 
         foreach (var permit in rules.Permits.Where(p => p.Looks))
         {
-            to.Append(CultureInfo.InvariantCulture, $"ssl_bump bump second rule_{permit.Rule} greeting\n");
+            to.Append(CultureInfo.InvariantCulture, $"ssl_bump stare second rule_{permit.Rule} greeting\n");
         }
 
-        to.Append("ssl_bump terminate all\n");
+        // The server's own certificate is seen first, so that the one shown to the host is like it: some clients take no other.
+        to.Append("ssl_bump bump third\nssl_bump terminate all\n");
     }
 
     // The last name in the line is the one whose page is shown; it fits always, and leaves the reason for the log.

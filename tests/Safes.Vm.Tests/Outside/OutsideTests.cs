@@ -1,0 +1,155 @@
+using System.Net;
+using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Outside;
+using Safes.Linux;
+using Safes.Network.Tests;
+using Safes.Rules;
+using Safes.Rules.Outside;
+
+namespace Safes.Vm.Tests.Outside;
+
+/// <summary>The way outside as a member in a host has it: through the proxy host, by the rules, and not otherwise.</summary>
+[Trait("needs", "guest")]
+public class OutsideTests
+{
+    [Fact]
+    public async Task A_host_reaches_outside_what_rules_allow_and_is_told_why_not_what_they_do_not()
+    {
+        Parts.NeedRoot();
+        await using var server = await TestServer.WithNetworkAsync();
+        var names = new Dictionary<string, string>
+        {
+            ["git.example.org"] = Internet.Server, ["mirror.example.org"] = Internet.Server, ["pool.example.net"] = Internet.Other, ["other.example.net"] = Internet.Other,
+            ["control.example.org"] = $"{server.Addresses.ControlHypervisor}", ["safed.example.org"] = TestServer.ServerAddress,
+        };
+        await using var internet = await Internet.StartAsync(server, server.At("internet"), names);
+        await using var fleet = await Fleet.OpenAsync(9L << 30);
+        await ThroughAsync(server, fleet);
+        StandingRule[] standing = [];
+        OutsideKeeper Keeper() => new(new OutsideOptions
+        {
+            Safe = "ledger",
+            Root = fleet.Volume.Volume.Root,
+            Hosts = fleet.Hosts,
+            World = fleet.Hosts.Options.World!,
+            Generation = () => 1,
+            Trouble = (e, what) => TestContext.Current.SendDiagnosticMessage($"{what} {e}"),
+            Resolvers = () => [IPAddress.Parse(Internet.Resolver)],
+        });
+
+        await fleet.Hosts.AddAsync(new HostRequest("build"));
+        await File.WriteAllTextAsync(fleet.Volume.At("share/internet.crt"), internet.Authority, TestContext.Current.CancellationToken);
+        foreach (string file in (string[])["greeting.py", "fetch.py"])
+        {
+            File.Copy(Path.Combine(AppContext.BaseDirectory, "Outside", file), fleet.Volume.At($"share/{file}"));
+        }
+
+        foreach (string file in (string[])["share/internet.crt", "share/greeting.py", "share/fetch.py"])
+        {
+            File.SetUnixFileMode(fleet.Volume.At(file), (UnixFileMode)0x1a4);
+        }
+
+        await using (var keeper = Keeper())
+        {
+            // Without rules there is no proxy and no way.
+            await keeper.PrepareAsync(() => standing);
+            Assert.True(await keeper.KeepAsync(), keeper.Problem);
+            Assert.Null(fleet.Hosts.Proxy);
+            Assert.DoesNotContain("http_proxy", await InAsync(fleet, "env"), StringComparison.Ordinal);
+            Assert.Contains("failed", await FetchAsync(fleet, "http://git.example.org/"), StringComparison.Ordinal);
+
+            standing =
+            [
+                Rule(1, new AllowRule("build", "git.example.org", 443, [], 0, 0, 0)), Rule(2, new AllowRule("build", "mirror.example.org", 0, ["GET", "HEAD"], 0, 0, 0)),
+                Rule(3, new AllowRule("*", "pool.example.net", 80, ["GET", "HEAD"], 0, 0, 0)), Rule(4, new AllowRule("*", "control.example.org", 0, [], 0, 0, 0)),
+                Rule(5, new AllowRule("*", "safed.example.org", 0, [], 0, 0, 0)),
+            ];
+            Assert.True(await keeper.KeepAsync(), keeper.Problem);
+            Assert.Equal(HostState.Running, fleet.Hosts.Proxy!.State);
+            Assert.DoesNotContain(fleet.Hosts.Status(), h => h.Name == "proxy");
+            await LookAsync(fleet, server);
+            await InstallAsync(fleet);
+        }
+
+        // The proxy is suspended and resumed with the others, and finds the rules that hold then.
+        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
+        await fleet.Volume.ReopenAsync();
+        await fleet.StartAsync();
+        standing = [.. standing.Where(s => s.Number is 1)];
+        await using (var keeper = Keeper())
+        {
+            await keeper.PrepareAsync(() => standing);
+            Assert.All(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken), o => Assert.True(o.Done, Fleet.Why(o)));
+            Assert.True(await keeper.KeepAsync(), keeper.Problem);
+            Assert.Contains("\"method\": \"GET\"", await FetchAsync(fleet, "https://git.example.org/"), StringComparison.Ordinal);
+            Assert.Contains("No rule lets build reach mirror.example.org:80.", await FetchAsync(fleet, "http://mirror.example.org/"), StringComparison.Ordinal);
+
+            // A rule that is taken away cuts what goes by it, and with the last of them the proxy goes.
+            var endless = InAsync(fleet, "python3 /safe/fetch.py https://git.example.org/endless /safe/internet.crt; echo ended with $?");
+            await InAsync(fleet, "until ss -Htn state established 'dport = :3128' | grep -q .; do sleep .2; done; sleep 2");
+            standing = [];
+            Assert.True(await keeper.KeepAsync(), keeper.Problem);
+            Assert.Null(fleet.Hosts.Proxy);
+            Assert.False(Directory.Exists(fleet.Volume.At("hosts/proxy")));
+            Assert.DoesNotContain("world", await Tool.RunAsync("ip", ["-o", "link", "show"], network: server.Server), StringComparison.Ordinal);
+            Assert.DoesNotContain("http_proxy", await InAsync(fleet, "env; ls /etc/apt/apt.conf.d /usr/local/share/ca-certificates"), StringComparison.Ordinal);
+            Assert.DoesNotContain("ended with 0", await endless, StringComparison.Ordinal);
+        }
+    }
+
+    private static async Task LookAsync(Fleet fleet, TestServer server)
+    {
+        Assert.Contains("http_proxy=http://", await InAsync(fleet, "env"), StringComparison.Ordinal);
+        Assert.Contains("\"method\": \"GET\"", await FetchAsync(fleet, "https://git.example.org/"), StringComparison.Ordinal);
+        Assert.Contains("\"took\": 5", await FetchAsync(fleet, "https://git.example.org/", "12345"), StringComparison.Ordinal);
+
+        // The reason is on the screen: over HTTP, and over TLS under the authority that the host was given.
+        var missing = Reason.NoRule("build", "other.example.net", "443");
+        string refused = await FetchAsync(fleet, "https://other.example.net/", bundle: "/etc/ssl/certs/ca-certificates.crt");
+        Assert.Contains(missing.What, refused, StringComparison.Ordinal);
+        Assert.Contains(missing.Command, refused, StringComparison.Ordinal);
+        Assert.Contains("Rule 2 lets build reach mirror.example.org:80 with GET, HEAD, not with POST.", await FetchAsync(fleet, "http://mirror.example.org/", "x"), StringComparison.Ordinal);
+        foreach (string name in (string[])["control.example.org", "safed.example.org"])
+        {
+            Assert.Contains(Reason.Inside(name).What, await FetchAsync(fleet, $"http://{name}/"), StringComparison.Ordinal);
+        }
+
+        string own = (await InAsync(fleet, "hostname -I")).Split(' ')[0];
+        Assert.Equal("TLS", await InAsync(fleet, $"python3 /safe/greeting.py {server.Addresses.Proxy} {own} git.example.org"));
+        Assert.Equal("closed", await InAsync(fleet, $"python3 /safe/greeting.py {server.Addresses.Proxy} {own} git.example.org name other.example.net"));
+    }
+
+    // A real package manager, from a source whose packages lie under a second name.
+    private static async Task InstallAsync(Fleet fleet)
+    {
+        const string Apt = "sudo apt-get -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=/tmp/sources -o Acquire::Retries=0";
+        await InAsync(fleet, "mkdir -p /tmp/sources && echo 'deb [trusted=yes] http://mirror.example.org/files/ ./' >/tmp/sources/one.list");
+        string said = await InAsync(fleet, $"{Apt} update 2>&1 && {Apt} install -y {Internet.Package} 2>&1; cat /usr/share/safes-hello/hello");
+        Assert.True(said.EndsWith("hello", StringComparison.Ordinal), said);
+        await InAsync(fleet, "echo 'deb [trusted=yes] http://other.example.net/files/ ./' >/tmp/sources/one.list");
+        said = await InAsync(fleet, $"{Apt} update 2>&1; true");
+        Assert.Contains("403", said, StringComparison.Ordinal);
+    }
+
+    private static StandingRule Rule(int number, AllowRule rule) => new(number, rule, default, "Anna", default);
+
+    private static Task<string> FetchAsync(Fleet fleet, string url, string body = "", string bundle = "/safe/internet.crt") =>
+        InAsync(fleet, $"python3 /safe/fetch.py {url} {bundle} {body}");
+
+    private static async Task<string> InAsync(Fleet fleet, string command)
+    {
+        var said = await fleet.SshAsync("build", command);
+        return (said.Output + said.Error).Trim();
+    }
+
+    /// <summary>The fleet goes on with a real network's ports, and is reached through its gateway.</summary>
+    private static async Task ThroughAsync(TestServer server, Fleet fleet)
+    {
+        await fleet.Hosts.DisposeAsync();
+        fleet.With = o => o with { Ports = new SafeNetworkPorts(server.Network), World = new SafeNetworkWorld(server.Network) };
+        await fleet.StartAsync();
+        string gateway = await server.GatewayAsync(0);
+        await server.Network.AllowDevicesAsync([server.Addresses.Device(0)]);
+        fleet.Desk = (gateway, $"{server.Addresses.Device(0)}");
+    }
+}
