@@ -80,6 +80,15 @@ choose_package() {
     say "${alternatives[0]}"
 }
 
+# starting_nothing COMMAND..: what is installed here is called by us; no service of it starts by itself, nor listens to anybody.
+starting_nothing() {
+    local policy=/usr/sbin/policy-rc.d made='' status=0
+    if [ ! -e "$policy" ]; then printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=1; fi
+    "$@" || status=$?
+    [ -z "$made" ] || rm -f "$policy"
+    return $status
+}
+
 # need_packages PACKAGE..: installs what is missing; not as root, says the one command that does.
 need_packages() {
     local wanted missing=() one
@@ -94,7 +103,7 @@ need_packages() {
     export SAFES_APT_UPDATED=1
     local names=()
     for wanted in "${missing[@]}"; do names+=("$(choose_package "$wanted")"); done
-    step "packages: ${#names[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${names[@]}"
+    step "packages: ${#names[@]}" starting_nothing env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${names[@]}"
 }
 
 has_sdk() { "$1" --list-sdks 2>/dev/null | grep -q '^10\.'; }

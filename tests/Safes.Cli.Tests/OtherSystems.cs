@@ -9,7 +9,7 @@ namespace Safes.Cli.Tests;
 public sealed class OtherSystems : IDisposable
 {
     /// <summary>What stands for an argument that not every text can be.</summary>
-    private static readonly Dictionary<string, string> Typed = new() { ["SHELL"] = "bash", ["NUMBER"] = "3", ["MODE"] = "free" };
+    private static readonly Dictionary<string, string> Typed = new() { ["SHELL"] = "bash", ["NUMBER"] = "3", ["N"] = "3", ["MODE"] = "free" };
 
     private readonly (TextWriter Output, TextWriter Error) before = (Console.Out, Console.Error);
     private readonly StringWriter output = new(), error = new();
