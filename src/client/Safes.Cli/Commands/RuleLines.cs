@@ -10,14 +10,14 @@ internal static class RuleLines
     public static IEnumerable<string> Text(RuleBook book) => book.Standing.Select(s =>
         $"  {s.Number,4}  {Words(s.Rule),-60}  {Printable.Line(s.MemberName)}, {s.At.ToLocalTime():d MMM HH:mm}");
 
-    public static JsonArray Json(RuleBook book) => [.. book.Standing.Select(s => new JsonObject
+    public static JsonArray Json(RuleBook book) => new([.. book.Standing.Select(JsonNode (s) => new JsonObject
     {
         ["number"] = s.Number,
         ["kind"] = s.Rule.Kind,
         ["says"] = Words(s.Rule),
         ["member"] = s.MemberName,
         ["at"] = s.At.ToUnixTimeSeconds(),
-    })];
+    })]);
 
     public static string Words(Rule rule) => rule switch
     {
