@@ -55,7 +55,7 @@ public sealed class OtherSystems : IDisposable
 
     private static IEnumerable<string> Leaves(Command command, string typed)
     {
-        string self = typed.Length == 0 ? "" : string.Join(' ', command.Arguments.Select(a => Typed.GetValueOrDefault(a.Name, a.Name)).Prepend(typed));
+        string self = typed.Length == 0 ? "" : string.Join(' ', [typed, .. command.Arguments.Select(a => Typed.GetValueOrDefault(a.Name, a.Name)), .. command.Options.Where(o => o.Required).Select(o => $"{o.Name} x")]);
         return command.Subcommands.Count == 0 ? [self] : command.Subcommands.SelectMany(c => Leaves(c, $"{typed} {c.Name}".Trim()));
     }
 }

@@ -12,7 +12,7 @@ namespace Safes.Hypervisor.Api;
 public sealed partial class SafeApi
 {
     /// <summary>So many bytes of entries to a message; whoever wants more asks again.</summary>
-    private const int RulesPerReply = 1 << 20;
+    private const int RulesPerReply = 1 << 18;
 
     public override Task<RulesReply> GetRules(RulesRequest request, ServerCallContext context)
     {

@@ -54,14 +54,16 @@ internal sealed record HostDefinition
     /// <summary>When its host key was last signed, seconds since 1970; 0: never, it has not been told who it is.</summary>
     public long SignedUnix { get; init; }
 
+    // A file that was written before there was one of these does not say it: it is as if nothing had been given.
+
     /// <summary>Which accounts it was last given, see <see cref="AccountsMark"/>.</summary>
-    public string Accounts { get; init; } = "";
+    public string Accounts { get; init => field = value ?? ""; } = "";
 
     /// <summary>Which addresses and hosts' names it was last given, see <see cref="HostNames.Mark"/>.</summary>
-    public string Names { get; init; } = "";
+    public string Names { get; init => field = value ?? ""; } = "";
 
     /// <summary>What it was last told of the way outside, see <see cref="WayOutside"/>.</summary>
-    public string Outside { get; init; } = "";
+    public string Outside { get; init => field = value ?? ""; } = "";
 
     [JsonIgnore]
     public bool IsProxy => Number == ProxyNumber;
