@@ -34,6 +34,7 @@ public abstract class HostCutTests(GuestSafe safe, bool all) : IClassFixture<Gue
     }
 
     [Fact]
+    [Trait("takes", "long")]
     public async Task A_start_or_a_stop_that_is_killed_anywhere_leaves_one_QEMU_or_none_and_it_can_be_started()
     {
         await HasAsync("started");
@@ -98,6 +99,7 @@ public abstract class HostCutTests(GuestSafe safe, bool all) : IClassFixture<Gue
     }
 
     [Fact]
+    [Trait("takes", "long")]
     public async Task A_removal_that_is_killed_anywhere_leaves_the_host_or_nothing_of_it()
     {
         await safe.OpenAsync();
@@ -122,6 +124,7 @@ public abstract class HostCutTests(GuestSafe safe, bool all) : IClassFixture<Gue
     }
 
     [Fact]
+    [Trait("takes", "long")]
     public async Task Where_nobody_comes_after_it_the_key_and_the_host_are_gone_within_lease_and_bound()
     {
         const int Lease = 20;

@@ -71,6 +71,7 @@ public abstract class HostFrozenTests(GuestSafe safe, bool all) : IClassFixture<
     }
 
     [Fact]
+    [Trait("takes", "long")]
     public async Task One_that_stands_still_while_its_host_is_stopped_is_ended_and_the_host_starts_again()
     {
         await HasAsync("stopping");
