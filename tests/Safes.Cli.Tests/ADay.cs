@@ -248,6 +248,27 @@ public sealed class ADay : IAsyncLifetime
     }
 
     [Fact(Timeout = 180_000)]
+    public async Task A_change_of_one_host_takes_no_other_one_s_name_from_ssh_and_a_new_one_appears()
+    {
+        await EnrolAsync();
+        Assert.Equal(0, (await safe.RunAsync(["open"], Password)).Exit);
+        await safe.RunAsync(["host", "add", "desk"]);
+        await safe.RunAsync(["host", "add", "build"]);
+        var web = new Contracts.V1.Host { Name = "web", State = "running", Address = "10.77.17.12" };    // another member's doing
+        server.Safe.Hosts.Add(web);
+        server.Safe.Challenges.Writer.TryWrite(new() { Notice = new() { Code = "host", Text = "web: Running", Hosts = { web } } });
+        while (!Names().Contains("web.ledger"))
+        {
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(["desk.ledger", "build.ledger", "web.ledger"], Names());
+        await safe.RunAsync(["leave"]);
+
+        string[] Names() => [.. File.ReadLines(safe.At(".config/safes/ledger/ssh_config")).Where(l => l.StartsWith("Host ", StringComparison.Ordinal) && !l.Contains('*')).Select(l => l[5..])];
+    }
+
+    [Fact(Timeout = 180_000)]
     public async Task Every_step_can_be_had_as_json()
     {
         await EnrolAsync();

@@ -272,7 +272,7 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
     {
         if (notice.Hosts.Count > 0)
         {
-            ssh!.Show(notice.Hosts);
+            ssh!.Changed();
         }
 
         if (notice.Text.Length > 0)

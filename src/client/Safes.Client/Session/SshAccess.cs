@@ -1,8 +1,10 @@
+using System.Threading.Channels;
 using Safes.Client.Connection;
 using Safes.Client.Profile;
 using Safes.Client.Ssh;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Linux;
 
 namespace Safes.Client.Session;
 
@@ -15,6 +17,7 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(2), Retry = TimeSpan.FromSeconds(10);
 
     private readonly Lock one = new();
+    private readonly Channel<bool> changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly DeviceNames? names = DeviceNames.Find(profile.Name, $"{profile.Tunnel.Device}");
     private string publicKey = "";
 
@@ -28,25 +31,43 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
         await CertifyAsync(stop).ConfigureAwait(false);
     }
 
-    /// <summary>Renews certificate and host list for as long as the session lives. Failures are for the lease to judge.</summary>
+    /// <summary>
+    /// Renews the certificate for as long as the session lives, and the list of hosts with it and whenever the server told of a change.
+    /// Failures are for the lease to judge.
+    /// </summary>
     internal async Task KeepAsync(CancellationToken stop)
     {
-        var pause = Renewal;
+        var told = changes.Reader.WaitToReadAsync(stop).AsTask();
+        TimeSpan due = BootClock.Now + Renewal;
         while (true)
         {
-            await Task.Delay(pause, stop).ConfigureAwait(false);
+            await Task.WhenAny(told, Task.Delay(due > BootClock.Now ? due - BootClock.Now : TimeSpan.Zero, stop)).ConfigureAwait(false);
+            stop.ThrowIfCancellationRequested();
+            if (told.IsCompleted)
+            {
+                changes.Reader.TryRead(out _);
+                told = changes.Reader.WaitToReadAsync(stop).AsTask();
+            }
+
             try
             {
-                await CertifyAsync(stop).ConfigureAwait(false);
+                if (BootClock.Now >= due)
+                {
+                    await CertifyAsync(stop).ConfigureAwait(false);
+                    due = BootClock.Now + Renewal;
+                }
+
                 await RefreshAsync(stop).ConfigureAwait(false);
-                pause = Renewal;
             }
             catch (FaultException)
             {
-                pause = Retry;
+                due = BootClock.Now + Retry;
             }
         }
     }
+
+    /// <summary>The server told of a host, and of no other one: the whole list is asked for.</summary>
+    internal void Changed() => changes.Writer.TryWrite(true);
 
     /// <summary>Goes on with another session of this device: the same key, and at once a certificate of that session.</summary>
     internal Task GoOnAsync(Server with, CancellationToken stop)
@@ -59,10 +80,13 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
     internal async Task RefreshAsync(CancellationToken stop)
     {
         var status = await server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, stop).ConfigureAwait(false);
-        Show(status.Hosts);
+        if (status.State == State.Open)
+        {
+            Show(status.Hosts);    // one that has just started, or closes, knows of no host
+        }
     }
 
-    internal void Show(IEnumerable<Host> hosts)
+    private void Show(IEnumerable<Host> hosts)
     {
         lock (one)
         {
