@@ -45,6 +45,38 @@ public class GroupTests
             await TestServer.ReachesAsync(pins[from], null, to, 8000, milliseconds: expected ? 10_000 : 1500) == expected;
     }
 
+    /// <summary>A connection fails where either way is cut; what needs no answer shows each way by itself.</summary>
+    [Fact]
+    public async Task Not_even_a_datagram_passes_between_a_host_in_a_group_and_one_in_none()
+    {
+        await using var server = await TestServer.WithNetworkAsync();
+        string grouped = await server.HostAsync(10), free = await server.HostAsync(11);
+        using var atGrouped = Datagrams(grouped);
+        using var atFree = Datagrams(free);
+        Assert.Equal((true, true), (await PassesAsync(atFree, atGrouped, 10), await PassesAsync(atGrouped, atFree, 11)));    // and the neighbours are known
+        await server.Network.GroupAsync([[server.Network.Port(10)]]);
+        Assert.Equal((false, false), (await PassesAsync(atFree, atGrouped, 10), await PassesAsync(atGrouped, atFree, 11)));
+
+        Socket Datagrams(string pin) => Sched.InNetwork(pin, () =>
+        {
+            var socket = new Socket(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp);
+            socket.Bind(new IPEndPoint(IPAddress.IPv6Any, 9000));
+            return socket;
+        });
+
+        async Task<bool> PassesAsync(Socket from, Socket to, int number)
+        {
+            bool heard = false;
+            for (int i = 0; i < 5 && !heard; i++)
+            {
+                await from.SendToAsync(new byte[] { 1 }, new IPEndPoint(server.Network.Port(number).Address6, 9000));
+                heard = await WaysInTests.HearsAsync(to, 400);
+            }
+
+            return heard;
+        }
+    }
+
     [Fact]
     public async Task A_group_that_is_made_cuts_what_is_established()
     {
