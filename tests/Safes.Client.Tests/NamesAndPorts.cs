@@ -3,6 +3,7 @@ using Safes.Client.Session;
 using Safes.Client.Ssh;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Linux;
 
 namespace Safes.Client.Tests;
 
@@ -67,6 +68,58 @@ public sealed class NamesAndPorts : IDisposable
         bob.Remove();
         Assert.Equal(Own + "\n", File.ReadAllText(file));
         Assert.Equal([file], Directory.GetFiles(Path.GetDirectoryName(file)!));
+    }
+
+    [Fact]
+    public void What_others_wrote_stays_byte_by_byte_in_whatever_encoding()
+    {
+        byte[] before = [.. "127.0.0.1 localhost # B"u8, 0xfc, .. "ro\r\n"u8];
+        File.WriteAllBytes(file, before);
+        DeviceNames names = new(file, "ledger, for 10.83.16.2");
+        Assert.True(names.Write("ledger", [new("lab", "10.83.17.11")]));
+        Assert.Equal(before, File.ReadAllBytes(file)[..before.Length]);
+        Assert.True(names.Remove());
+        Assert.Equal(before, File.ReadAllBytes(file));
+    }
+
+    [Fact]
+    public async Task Sessions_of_several_safes_that_write_at_once_take_nothing_from_each_other()
+    {
+        await File.WriteAllTextAsync(file, Own + "\n", TestContext.Current.CancellationToken);
+        string[] safes = ["ledger", "papers", "trial", "payroll"];
+        await Task.WhenAll(safes.Select(safe => Task.Run(() =>
+        {
+            for (int i = 0; i <= 40; i++)
+            {
+                Assert.True(new DeviceNames(file, safe).Write(safe, [new("lab", $"10.83.17.{10 + i}")]));
+                Assert.StartsWith(Own, File.ReadAllText(file), StringComparison.Ordinal);
+            }
+        })));
+        Assert.Equal([.. safes.Select(s => $"10.83.17.50 lab.{s} # host of the safe {s}").Order(StringComparer.Ordinal)], File.ReadAllLines(file)[2..].Order(StringComparer.Ordinal));
+        Assert.Equal([file], Directory.GetFiles(Path.GetDirectoryName(file)!));
+    }
+
+    [Fact]
+    [Trait("needs", "root")]
+    public async Task A_hosts_file_that_is_a_mount_is_written_in_its_place()
+    {
+        Assert.SkipUnless(Unistd.EffectiveUser == 0, "needs root for a mount");
+        string mounted = file + "-of-the-container";
+        await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(mounted, Own + "\n", TestContext.Current.CancellationToken);
+        await Tool.RunAsync("mount", ["--bind", mounted, file]);
+        try
+        {
+            DeviceNames names = new(file, "ledger");
+            Assert.True(names.Write("ledger", [new("lab", "10.83.17.11"), new("desk", "10.83.17.10")]));
+            Assert.Equal($"{Own}\n10.83.17.10 desk.ledger # host of the safe ledger\n10.83.17.11 lab.ledger # host of the safe ledger\n", await File.ReadAllTextAsync(mounted, TestContext.Current.CancellationToken));
+            Assert.True(names.Remove());
+            Assert.Equal(Own + "\n", await File.ReadAllTextAsync(mounted, TestContext.Current.CancellationToken));
+        }
+        finally
+        {
+            await Tool.RunAsync("umount", [file]);
+        }
     }
 
     [Fact]

@@ -1,14 +1,17 @@
+using Google.Protobuf;
 using Safes.Client.Connection;
 using Safes.Client.Enrolment;
 using Safes.Client.Opening;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
+using Safes.Client.Rules;
 using Safes.Client.Tests.Fake;
 using Safes.Client.Tunnel;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Keys;
 using Safes.Roster;
+using Safes.Rules;
 using Safes.Secrets;
 
 namespace Safes.Client.Tests;
@@ -34,6 +37,50 @@ public sealed class OpeningASafe : IDisposable
         Assert.Empty((await StatusAsync()).Warnings);
         Task<StatusReply> StatusAsync() => open.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, Stop);
         Assert.Contains(device.Told, r => r.Name == "server and members are the ones you know" && r.Detail.StartsWith("1 member, 1 device, nothing changed since", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Rules_that_are_not_those_this_device_knows_are_told_at_the_open()
+    {
+        await using var fake = await FakeServer.StartAsync();
+        using var profile = await ClaimAsync(fake);
+        using (var open = await OpenAsync(fake, profile))
+        {
+            var rules = new RuleChange(profile, open.Server);
+            await rules.AppendAsync(new DataOutRule(DataOut.Closed), Stop);
+            await rules.AppendAsync(new ExposeRule("desk", 80), Stop);
+        }
+
+        ByteString[] right = [.. fake.Safe.Rules];
+        Assert.Equal("", await ToldAsync());
+        fake.Safe.Rules.RemoveRange(0, 2);
+        Assert.StartsWith("not those that this device knows: the server shows fewer than the 2 entries", await ToldAsync(), StringComparison.Ordinal);
+        fake.Safe.Rules.AddRange([right[0], right[0]]);
+        Assert.StartsWith("not those that this device knows: they are not a continuation", await ToldAsync(), StringComparison.Ordinal);
+        fake.Safe.RulesProblem = "OutOfOrder at rule 1\u001b[2J";
+        Assert.StartsWith("not those that this device knows: OutOfOrder at rule 1\ufffd[2J", await ToldAsync(), StringComparison.Ordinal);
+
+        async Task<string> ToldAsync()
+        {
+            device.Told.Clear();
+            using var open = await OpenAsync(fake, profile);
+            return device.Told.SingleOrDefault(r => r.Name == "owners' rules")?.Detail ?? "";
+        }
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("com")]
+    [InlineData("ch")]
+    [InlineData("localhost")]
+    [InlineData("a.b")]
+    public async Task A_name_with_others_names_under_it_is_no_safe_s(string name)
+    {
+        await using var fake = await FakeServer.StartAsync();
+        using var bob = new TestDevice();
+        var id = Wait(bob, "bob");
+        var fault = await Assert.ThrowsAsync<FaultException>(() => JoinAsync(bob, fake, fake.Safe.AddressFor(id.Identity.Device, 0) with { Name = name }, "a password of his own"));
+        Assert.Equal(FaultCodes.DamagedFile, fault.Code);
+        Assert.Contains(SafeName.Rule, fault.Details["why"], StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 60_000)]

@@ -73,17 +73,30 @@ public sealed class SshForMembers : IDisposable
     }
 
     [Theory]
-    [InlineData("ledger\nHost *")]
-    [InlineData("*")]
-    [InlineData("-ledger")]
-    public void So_is_a_zone(string zone) => Assert.Throws<FaultException>(() => SshNames.Zone(zone));
+    [InlineData("ledger\nHost *", "ledger")]
+    [InlineData("*", "ledger")]
+    [InlineData("com", "ledger")]
+    [InlineData("example.org", "ledger")]
+    [InlineData("com", "com")]
+    [InlineData("ch", "ch")]
+    [InlineData("localhost", "localhost")]
+    [InlineData("*", "*")]
+    public void So_is_a_zone_that_is_not_the_safe_s_own_or_has_others_names_under_it(string zone, string safe) =>
+        Assert.Throws<FaultException>(() => SshNames.Zone(zone, safe));
+
+    [Fact]
+    public void The_safe_s_own_name_is_its_zone() => Assert.Equal("ledger", SshNames.Zone("ledger", "ledger"));
 
     [Theory]
     [InlineData("10.77.17.10\n    ProxyCommand boom", false)]
     [InlineData("host.example.org", false)]
     [InlineData("010.1.1.1", false)]
+    [InlineData("203.0.113.5", false)]
+    [InlineData("10.77.16.10", false)]
+    [InlineData("10.77.18.10", false)]
     [InlineData("10.77.17.10", true)]
-    public void So_is_an_address_that_is_none(string address, bool good) => Assert.Equal(good, SshNames.IsAddress(address));
+    public void So_is_an_address_that_is_none_of_the_safe_s_hosts(string address, bool good) =>
+        Assert.Equal(good, SshNames.IsAddress(address, System.Net.IPNetwork.Parse("10.77.17.0/24")));
 
     [Fact]
     public void A_key_loses_its_comment_and_anything_else_is_refused()

@@ -78,6 +78,18 @@ public class GroupTests
     }
 
     [Fact]
+    public async Task The_last_host_that_has_a_number_reaches_others_like_any()
+    {
+        await using var server = await TestServer.WithNetworkAsync();
+        string last = await server.HostAsync(254);
+        string middle = await server.HostAsync(128);
+        using var atLast = TestServer.Listen(last, 8000);
+        using var atMiddle = TestServer.Listen(middle, 8000);
+        Assert.True(await TestServer.ReachesAsync(middle, null, server.Network.Port(254).Address6, 8000, milliseconds: 10_000));
+        Assert.True(await TestServer.ReachesAsync(last, null, server.Network.Port(128).Address6, 8000, milliseconds: 10_000));
+    }
+
+    [Fact]
     public async Task A_group_that_is_made_cuts_what_is_established()
     {
         await using var server = await TestServer.WithNetworkAsync();

@@ -15,6 +15,22 @@ public class NamesTests
     [InlineData("a.b__c", "a-b-c")]
     public void An_account_follows_from_a_name(string name, string account) => Assert.Equal(account, Names.Account(name, new HashSet<string>()));
 
+    [Theory]
+    [InlineData("ledger", true)]
+    [InlineData("trial-7", true)]
+    [InlineData("a23456789012345678901234567890b", true)]
+    [InlineData("a23456789012345678901234567890bc", false)]
+    [InlineData("", false)]
+    [InlineData("Ledger", false)]
+    [InlineData("ledger.example", false)]
+    [InlineData("7seas", false)]
+    [InlineData("ledger-", false)]
+    [InlineData("xn--ldger-bua", false)]
+    [InlineData("ch", false)]
+    [InlineData("com", false)]
+    [InlineData("local", false)]
+    public void A_safe_s_name_is_one_label_under_which_nobody_else_has_names(string name, bool valid) => Assert.Equal(valid, SafeName.IsValid(name));
+
     [Fact]
     public void Accounts_are_valid_and_never_shared() =>
         Gen.String.Array[1, 20].Sample(names =>

@@ -48,6 +48,35 @@ public sealed class RuleBookTests : IDisposable
     }
 
     [Fact]
+    public void No_more_services_stand_than_the_gateway_keeps()
+    {
+        for (int port = 1; port <= RuleBook.MostServices; port++)
+        {
+            Add(new ExposeRule("desk", port));
+        }
+
+        Conflicts(new ExposeRule("desk", 1000));
+        Add(new RemoveRule(7));
+        Add(new ExposeRule("desk", 1000));
+    }
+
+    [Fact]
+    public void A_chain_that_is_almost_full_takes_what_takes_away_and_nothing_that_gives()
+    {
+        Add(Pypi);
+        while (book.Entries.Count < RuleBook.MostEntries - RuleBook.Spare)
+        {
+            Add(new DataOutRule(book.Entries.Count % 2 == 0 ? DataOut.Free : DataOut.FourEyes));
+        }
+
+        Conflicts(new ExposeRule("desk", 80));
+        Conflicts(new GroupRule("lab", ["desk"]));
+        Add(new RemoveRule(1));
+        Add(new DataOutRule(DataOut.Closed));
+        Assert.Equal(DataOut.Closed, book.DataOut);
+    }
+
+    [Fact]
     public void The_newest_of_a_group_and_of_the_way_out_counts_and_where_none_is_data_are_free()
     {
         Assert.Equal(DataOut.Free, book.DataOut);

@@ -160,7 +160,7 @@ internal static class SafeRules
     private static string Identities(string verb, IEnumerable<HostPort> ports) =>
         Elements(verb, "ports", ports.Select(p => $"{Name(p)} . {p.Mac} . {p.Address}")) +
         Elements(verb, "ports6", ports.Select(p => $"{Name(p)} . {p.Mac} . {p.Address6}")) +
-        Elements(verb, "targets", ports.SelectMany(p => (string[])[$"{Name(p)} . {p.Number}", $"{Name(p)} . {p.Number << 24}"])) +
+        Elements(verb, "targets", ports.SelectMany(p => (string[])[$"{Name(p)} . {p.Number}", $"{Name(p)} . {(uint)p.Number << 24}"])) +
         Elements(verb, SpoofedSet, ports.Select(Name)) + Elements(verb, RefusedSet, ports.Select(Name));
 
     private static string Name(HostPort port) => $"\"{port.Interface}\"";

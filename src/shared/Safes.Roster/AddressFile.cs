@@ -26,6 +26,9 @@ public sealed record AddressFile(
 
     public string Fingerprint => Keys.Fingerprint.Of(Encode());
 
+    /// <summary>Where the safe's hosts are.</summary>
+    public IPNetwork Hosts => new(At(256), 24);
+
     /// <summary>The gateway's address in the tunnel.</summary>
     public IPAddress Gateway => At(1);
 

@@ -22,6 +22,12 @@ public sealed class RuleBook
     /// <summary>How many entries a chain may have.</summary>
     public const int MostEntries = 10_000;
 
+    /// <summary>Of <see cref="MostEntries"/> the last ones, which are for what takes away or decides about data out: a full chain binds nobody for good.</summary>
+    public const int Spare = 1000;
+
+    /// <summary>So many services stand at most: the gateway has to keep them all.</summary>
+    public const int MostServices = 256;
+
     public SafeId Safe { get; }
 
     public IReadOnlyList<RuleEntry> Entries => entries;
@@ -79,6 +85,10 @@ public sealed class RuleBook
 
     private StandingRule[] Apply(StandingRule made) => made.Rule switch
     {
+        not (RemoveRule or DataOutRule) when made.Number > MostEntries - Spare =>
+            throw new RuleException(RuleFlaw.Conflict, made.Number, $"there are {made.Number - 1} entries: only removals and decisions about data out still fit"),
+        ExposeRule when Standing.Count(s => s.Rule is ExposeRule) >= MostServices =>
+            throw new RuleException(RuleFlaw.Conflict, made.Number, $"{MostServices} services stand already; remove one first"),
         RemoveRule r when Standing.All(s => s.Number != r.Number) => throw new RuleException(RuleFlaw.Conflict, made.Number, $"no rule {r.Number} stands"),
         RemoveRule r => [.. Standing.Where(s => s.Number != r.Number)],
         DataOutRule => [.. Standing.Where(s => s.Rule is not DataOutRule), made],

@@ -12,6 +12,8 @@ from .roster import Roster
 HOST = "[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?"
 LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 MOST_ENTRIES = 10_000
+SPARE = 1000
+MOST_SERVICES = 256
 
 
 def matches(pattern):
@@ -69,6 +71,10 @@ class Rules:
 
     def _apply(self, place, kind, fields, member):
         standing = dict(self.standing)
+        if kind not in ("remove", "data-out") and place > MOST_ENTRIES - SPARE:
+            raise Refused("what is left is for removals and decisions about data out")
+        if kind == "expose" and sum(r[0] == kind for r in standing.values()) >= MOST_SERVICES:
+            raise Refused("too many services")
         if kind == "remove":
             if not number(31)(fields) or standing.pop(fields, None) is None:
                 raise Refused("removes what does not stand")

@@ -85,8 +85,8 @@ internal static class NetCommand
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
         var view = await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false);
-        SshHost[] hosts = [.. view.Reply.Hosts.Where(h => SshNames.IsHost(h.Name) && SshNames.IsAddress(h.Address)).Select(h => new SshHost(h.Name, h.Address))];
-        string zone = SshNames.Zone(held.Zone);
+        SshHost[] hosts = [.. view.Reply.Hosts.Where(h => SshNames.IsHost(h.Name) && SshNames.IsAddress(h.Address, held.Profile.Address.Hosts)).Select(h => new SshHost(h.Name, h.Address))];
+        string zone = SshNames.Zone(held.Zone, held.Profile.Name);
         foreach (string line in DeviceNames.Lines(zone, hosts))
         {
             run.Screen.Say(line);

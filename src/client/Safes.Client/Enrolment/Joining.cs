@@ -26,6 +26,11 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
     public async Task<SafeProfile> RunAsync(
         AddressFile address, CancellationToken stop, Func<DeviceKeys, CancellationToken, Task<(Server, DeviceTunnel)>>? connect = null)
     {
+        if (!SafeName.IsValid(address.Name))
+        {
+            throw new FaultException(FaultCodes.DamagedFile, ("what", "that address"), ("why", $"'{address.Name}' is no name for a safe: {SafeName.Rule}"));
+        }
+
         if (profiles.Names.Contains(address.Name))
         {
             throw new FaultException(FaultCodes.AlreadyJoined, ("what", $"this device belongs to a safe named '{address.Name}' already"));

@@ -4,6 +4,7 @@ using Safes.Client.Connection;
 using Safes.Client.Enrolment;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
+using Safes.Client.Rules;
 using Safes.Client.Session;
 using Safes.Client.Tunnel;
 using Safes.Contracts;
@@ -47,6 +48,7 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
                     var asked = BootClock.Now;
                     var opened = await OpenAsync(server, ck, stop).ConfigureAwait(false);
                     TellOpened(opened, hashed, BootClock.Now - begun);
+                    await CheckRulesAsync(server, stop).ConfigureAwait(false);
                     return new OpenedSafe(server, tunnel, opened, new SessionTerm(asked, TimeSpan.FromSeconds(opened.MaxSeconds)));
                 }
                 catch (FaultException e) when (e.Code == FaultCodes.Moved && move < MostMoves)
@@ -134,6 +136,22 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
             return (roster, $"{Membership.Words(roster)}, {what} {since.ToString("d MMM HH:mm", CultureInfo.InvariantCulture)}");
         },
         stop);
+
+    // The safe is open, and whoever opened it has to be able to mend the rules: it is said, and loudly.
+    private async Task CheckRulesAsync(Server server, CancellationToken stop)
+    {
+        try
+        {
+            await new RuleChange(profile, server).CheckSeenAsync(stop).ConfigureAwait(false);
+        }
+        catch (FaultException e)
+        {
+            string why = e.Details.GetValueOrDefault("why", e.Code.Code);
+            steps.Tell(new Report(ReportKind.Notice, "owners' rules", e.Code == FaultCodes.RulesDamaged
+                ? $"not those that this device knows: {why}; until an owner has looked (safe rule list), do not rely on them"
+                : $"could not be compared with those that this device knows: {why}"));
+        }
+    }
 
     private async Task<Opened> OpenAsync(Server server, SecretBuffer ck, CancellationToken stop)
     {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Google.Protobuf;
 using Safes.Client.Connection;
 using Safes.Client.Profile;
@@ -42,6 +43,29 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         catch (RuleException e)
         {
             throw new FaultException(e.Flaw is RuleFlaw.OtherVersion ? FaultCodes.OtherVersion : FaultCodes.RulesDamaged, ("what", "its rules"), ("why", e.Message));
+        }
+    }
+
+    /// <summary>Whether what is in force goes on from what this device has seen; by one entry, without verifying them all.</summary>
+    /// <exception cref="FaultException">rules-damaged: it does not; no-server and what else a call ends with.</exception>
+    public async Task CheckSeenAsync(CancellationToken stop)
+    {
+        var (count, head) = RulesSeen.Find(profile);
+        var request = new RulesRequest { After = (ulong)Math.Max(0, count - 1) };
+        var reply = await server.Calls.CallAsync((c, o) => c.GetRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        if (reply.Problem.Length > 0)
+        {
+            throw new FaultException(FaultCodes.RulesDamaged, ("why", Printable.Line(reply.Problem)));
+        }
+
+        if (count > 0 && reply.Entries.Count == 0)
+        {
+            throw new FaultException(FaultCodes.RulesDamaged, ("why", $"the server shows fewer than the {count} entries that this device has seen"));
+        }
+
+        if (count > 0 && Convert.ToHexStringLower(SHA512.HashData(reply.Entries[0].Span)) != head)
+        {
+            throw RulesSeen.Other(count);
         }
     }
 

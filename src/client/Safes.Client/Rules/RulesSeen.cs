@@ -13,17 +13,10 @@ internal static class RulesSeen
     /// <exception cref="FaultException">rules-damaged: the server shows less than before, or something else; damaged-file.</exception>
     public static void Check(SafeProfile profile, RuleBook shown)
     {
-        string path = PathOf(profile);
-        if (!File.Exists(path))
+        var (count, head) = Find(profile);
+        if (count == 0)
         {
             return;
-        }
-
-        string[] seen = PrivateFile.ReadText(path).TrimEnd('\n').Split(' ');
-        if (seen is not [var digits, var head] || !int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count < 1 ||
-            head.Length != 128 || !head.All(char.IsAsciiHexDigitLower))
-        {
-            throw new FaultException(FaultCodes.DamagedFile, ("what", path));
         }
 
         if (shown.Entries.Count < count)
@@ -33,9 +26,31 @@ internal static class RulesSeen
 
         if (Convert.ToHexStringLower(shown.Entries[count - 1].Head.Span) != head)
         {
-            throw new FaultException(FaultCodes.RulesDamaged, ("why", $"they are not a continuation of the {count} entries that this device has seen"));
+            throw Other(count);
         }
     }
+
+    /// <summary>How many entries this device has seen, and the last one's head in hexadecimal; none: 0.</summary>
+    /// <exception cref="FaultException">damaged-file.</exception>
+    public static (int Count, string Head) Find(SafeProfile profile)
+    {
+        string path = PathOf(profile);
+        if (!File.Exists(path))
+        {
+            return (0, "");
+        }
+
+        string[] seen = PrivateFile.ReadText(path).TrimEnd('\n').Split(' ');
+        if (seen is not [var digits, var head] || !int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count < 1 ||
+            head.Length != 128 || !head.All(char.IsAsciiHexDigitLower))
+        {
+            throw new FaultException(FaultCodes.DamagedFile, ("what", path));
+        }
+
+        return (count, head);
+    }
+
+    public static FaultException Other(int seen) => new(FaultCodes.RulesDamaged, ("why", $"they are not a continuation of the {seen} entries that this device has seen"));
 
     public static void Keep(SafeProfile profile, RuleBook verified)
     {

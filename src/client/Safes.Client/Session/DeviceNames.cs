@@ -1,3 +1,5 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Safes.Client.Ssh;
 using Safes.Linux;
 
@@ -12,11 +14,16 @@ public sealed class DeviceNames(string file, string owner)
 {
     public const string HostsFile = "/etc/hosts";
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    // What others wrote may be in any encoding: every byte is one character here, and the same byte again.
+    private static readonly Encoding AnyBytes = Encoding.Latin1;
+
     private string Tag => $"# host of the safe {owner}";
 
-    /// <summary>Null where this process may not, or is in a network of its own: `safe net names` shows the lines.</summary>
+    /// <summary>Null where this process may not, is in a network of its own, or the file is a link to what something else writes: `safe net names` shows the lines.</summary>
     internal static DeviceNames? Find(string safe, string device) =>
-        Unistd.EffectiveUser == 0 && IsOfThisNetwork() ? new DeviceNames(HostsFile, $"{safe}, for {device}") : null;
+        Unistd.EffectiveUser == 0 && IsOfThisNetwork() && new FileInfo(HostsFile).LinkTarget is null ? new DeviceNames(HostsFile, $"{safe}, for {device}") : null;
 
     public static IEnumerable<string> Lines(string zone, IEnumerable<SshHost> hosts) =>
         hosts.OrderBy(h => h.Name, StringComparer.Ordinal).Select(h => $"{h.Address} {h.Name}.{zone}");
@@ -30,13 +37,14 @@ public sealed class DeviceNames(string file, string owner)
     {
         try
         {
-            string before = File.Exists(file) ? File.ReadAllText(file) : "";
+            using var alone = Alone();
+            string before = File.Exists(file) ? File.ReadAllText(file, AnyBytes) : "";
             string[] kept = [.. before.Split('\n').Where(l => !l.EndsWith(Tag, StringComparison.Ordinal))];
             string rest = string.Join('\n', kept), lines = string.Concat(ours.Select(l => l + "\n"));
             string after = lines.Length == 0 || rest.Length == 0 || rest.EndsWith('\n') ? rest + lines : $"{rest}\n{lines}";
             if (after != before)
             {
-                Store(after);
+                Store(AnyBytes.GetBytes(after));
             }
 
             return true;
@@ -47,21 +55,64 @@ public sealed class DeviceNames(string file, string owner)
         }
     }
 
-    private void Store(string text)
+    /// <summary>Sessions of several safes change it one after the other; what is locked is its directory, as the file itself is replaced.</summary>
+    private SafeFileHandle Alone()
     {
-        string fresh = file + ".safes";
+        string directory = Path.GetDirectoryName(file)!;
+        var locked = Fcntl.Open(directory, Fcntl.ReadOnly | Fcntl.Directory);
         try
         {
-            File.WriteAllText(fresh, text);
-            File.SetUnixFileMode(fresh, File.Exists(file) ? File.GetUnixFileMode(file) : (UnixFileMode)0b110_100_100);
-            File.Move(fresh, file, overwrite: true);
+            for (var end = BootClock.Now + Patience; !SysFile.TryLock(locked, directory); Thread.Sleep(10))
+            {
+                if (BootClock.Now > end)
+                {
+                    throw new IOException($"{directory} is locked by somebody else");
+                }
+            }
         }
-        catch (IOException)
+        catch
         {
-            // In a container it is a mount, and no other file takes its place.
-            File.Delete(fresh);
-            File.WriteAllText(file, text);
+            locked.Dispose();
+            throw;
         }
+
+        return locked;
+    }
+
+    private void Store(byte[] text)
+    {
+        string fresh = $"{file}.safes-{Guid.NewGuid():n}";
+        try
+        {
+            using (var written = Fcntl.Open(fresh, Fcntl.WriteOnly | Fcntl.Create | Fcntl.Exclusive | Fcntl.NoFollow))
+            {
+                Unistd.Write(written, text);
+                Fcntl.Sync(written, fresh);
+            }
+
+            File.SetUnixFileMode(fresh, File.Exists(file) ? File.GetUnixFileMode(file) : (UnixFileMode)0b110_100_100);
+            try
+            {
+                File.Move(fresh, file, overwrite: true);
+            }
+            catch (IOException e) when (e.HResult is Errno.Busy or Errno.CrossDevice)
+            {
+                WriteInPlace(text);     // in a container it is a mount, and no other file takes its place
+            }
+        }
+        finally
+        {
+            File.Delete(fresh);
+        }
+    }
+
+    // Never empty meanwhile: names of this computer stand first, and stay where they are.
+    private void WriteInPlace(byte[] text)
+    {
+        using var place = Fcntl.Open(file, Fcntl.WriteOnly);
+        Unistd.Write(place, text);
+        RandomAccess.SetLength(place, text.Length);
+        Fcntl.Sync(place, file);
     }
 
     private static bool IsOfThisNetwork() => new FileInfo("/proc/1/ns/net").LinkTarget is { } machine && machine == new FileInfo("/proc/self/ns/net").LinkTarget;

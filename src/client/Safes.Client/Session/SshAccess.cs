@@ -21,7 +21,7 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
     private readonly DeviceNames? names = DeviceNames.Find(profile.Name, $"{profile.Tunnel.Device}");
     private string publicKey = "";
 
-    private SshSnippet Snippet { get; set; } = new(SshNames.Zone(opened.Zone), SshNames.Account(opened.Account), profile.RuntimeDirectory, []);
+    private SshSnippet Snippet { get; set; } = new(SshNames.Zone(opened.Zone, profile.Name), SshNames.Account(opened.Account), profile.RuntimeDirectory, []);
 
     internal async Task BeginAsync(CancellationToken stop)
     {
@@ -92,7 +92,7 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
         {
             Snippet = Snippet with
             {
-                Hosts = [.. hosts.Where(h => SshNames.IsHost(h.Name) && SshNames.IsAddress(h.Address)).Select(h => new SshHost(h.Name, h.Address))],
+                Hosts = [.. hosts.Where(h => SshNames.IsHost(h.Name) && SshNames.IsAddress(h.Address, profile.Address.Hosts)).Select(h => new SshHost(h.Name, h.Address))],
             };
             SshFiles.Write(profile.Places, profile.Name, Snippet);
             names?.Write(Snippet.Zone, Snippet.Hosts);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Safes.Contracts;
+using Safes.Roster;
 
 namespace Safes.Client.Ssh;
 
@@ -13,11 +14,15 @@ public static partial class SshNames
 {
     public static string Account(string text) => AccountForm().IsMatch(text) ? text : throw Bad("an account's name");
 
-    public static string Zone(string text) => ZoneForm().IsMatch(text) ? text : throw Bad("the name of a zone");
+    /// <summary>The zone of a safe's hosts is the safe's own name, as its address has it: whatever else a server said would take over names of others.</summary>
+    public static string Zone(string text, string safe) => text == safe && SafeName.IsValid(safe) ? text : throw Bad("the name of the safe's own zone");
 
     public static bool IsHost(string text) => HostForm().IsMatch(text);
 
-    public static bool IsAddress(string text) => IPAddress.TryParse(text, out var parsed) && parsed.AddressFamily == AddressFamily.InterNetwork && parsed.ToString() == text;
+    /// <param name="text">What a server says is a host's address.</param>
+    /// <param name="hosts">Where the safe's hosts are, <see cref="AddressFile.Hosts"/>.</param>
+    public static bool IsAddress(string text, IPNetwork hosts) =>
+        IPAddress.TryParse(text, out var parsed) && parsed.AddressFamily == AddressFamily.InterNetwork && parsed.ToString() == text && hosts.Contains(parsed);
 
     /// <summary>A public key's type and value without its comment.</summary>
     public static string PublicKey(string line) => KeyForm().Match(line.Trim()) is { Success: true } m ? m.Groups[1].Value : throw Bad("a public key");
@@ -28,9 +33,6 @@ public static partial class SshNames
 
     [GeneratedRegex(@"\A[a-z_][a-z0-9_-]{0,31}\z")]
     private static partial Regex AccountForm();
-
-    [GeneratedRegex(@"\A[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?\z")]
-    private static partial Regex ZoneForm();
 
     [GeneratedRegex(@"\A[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\z")]
     private static partial Regex HostForm();

@@ -59,8 +59,47 @@ public sealed partial class SafeEffects
         await ApplyRosterAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Puts the owners' rules about hosts and devices in force.</summary>
-    public Task RulesChangedAsync() => Workspace is { } open ? ApplyWaysAsync(open.Rules, open.Hosts) : Task.CompletedTask;
+    /// <summary>Puts the owners' rules about hosts and devices in force. What fails is said, and tried again until it is done: the rule stands already.</summary>
+    public async Task RulesChangedAsync()
+    {
+        if (Workspace is not { } open)
+        {
+            return;
+        }
+
+        try
+        {
+            await ApplyWaysAsync(open.Rules, open.Hosts).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            parts.Log.Trouble(e, "the owners' rules about hosts and devices are not in force yet");
+            _ = ApplyAgainAsync(open);
+            throw;
+        }
+    }
+
+    private async Task ApplyAgainAsync(Workspace open)
+    {
+        while (true)
+        {
+            await Task.Delay(Least).ConfigureAwait(false);
+            if (Workspace != open)
+            {
+                return;
+            }
+
+            try
+            {
+                await ApplyWaysAsync(open.Rules, open.Hosts).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e) when (e is FaultException or IOException)
+            {
+                // Said when it failed first.
+            }
+        }
+    }
 
     /// <summary>One after the other, each with rules and hosts as they are when it is its turn.</summary>
     private async Task ApplyWaysAsync(RuleKeeper rules, HostFleet hosts)

@@ -25,7 +25,7 @@ public sealed record SafeConfiguration
         RebootWhenFaulted = rebootWhenFaulted;
     }
 
-    /// <summary>The safe's name, also the zone of its hosts: a-z, 0-9 and dashes, at most 31.</summary>
+    /// <summary>The safe's name, also the zone of its hosts, see <see cref="SafeName"/>.</summary>
     public required string Name { get; init; }
 
     /// <summary>HOST:PORT at which members reach the gateway.</summary>
@@ -72,8 +72,7 @@ public sealed record SafeConfiguration
     public IReadOnlyList<string> Errors()
     {
         var errors = new List<string>();
-        Check(Name.Length is > 0 and <= 31 && char.IsAsciiLetterLower(Name[0]) && Name[^1] != '-'
-            && Name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'), "name: a-z, 0-9 and dashes, at most 31, beginning with a letter");
+        Check(SafeName.IsValid(Name), $"name: {SafeName.Rule}");
         Check(AddressFile.IsEndpoint(Endpoint), "endpoint: HOST:PORT");
         Check(Path.IsPathFullyQualified(Volume) && !Volume.Contains('\0', StringComparison.Ordinal), "volume: an absolute path");
         Check(VolumeBytes is >= 16L << 20 and <= 1L << 50 && VolumeBytes % 4096 == 0, "volume_bytes: at least 16 MiB, a multiple of 4096");
