@@ -167,7 +167,11 @@ public sealed class VirtualMachine : IAsyncDisposable
     public long ReadAhead(CancellationToken stop) => HotPages.ReadAhead(Places, Hardware.MemoryBytes, stop);
 
     /// <summary>Remembers for the next resume which memory the guest has used since it was loaded. Blocks; see <see cref="HotPages.Record"/>.</summary>
-    public bool RecordHotPages() => HotPages.Record(Places, Hardware.MemoryBytes, Qemu.Pid);
+    public bool RecordHotPages()
+    {
+        HotPages.Reserve(Places, Hardware.MemoryBytes);     // one that was just made may not have come to its reservation
+        return HotPages.Record(Places, Hardware.MemoryBytes, Qemu.Pid);
+    }
 
     /// <summary>Writes dirty guest memory to the volume while the guest runs on.</summary>
     public Task WriteBackAsync() => WriteBack.RunAsync(Places.Ram);
