@@ -11,6 +11,7 @@ internal static class Items
         new("open-cryptography", false, Cryptography.RunAsync),
         new("open-and-close", true, OpenAndClose.RunAsync),
         new("resume-by-size", true, ResumeBySize.RunAsync),
+        new("prefetch", true, Prefetch.RunAsync),
         new("two-hosts", true, TwoHosts.RunAsync),
         new("new-host", true, NewHost.RunAsync),
         new("path", true, GatewayPath.RunAsync),

@@ -33,6 +33,7 @@ public static class HostFiles
     {
         PlantedException.Check(places, hardware);
         VirtualMachine.Forget(places);
+        File.Delete(places.HotPages);       // of memory that is no more
         GuestRam.Empty(places, hardware.MemoryBytes);
         Directory.CreateDirectory(places.Run, (UnixFileMode)0x1c0);
         Give(hardware, places);

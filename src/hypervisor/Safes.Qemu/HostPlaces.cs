@@ -15,6 +15,9 @@ public sealed record HostPlaces(string Home, string Run, string Share, string Im
 
     public string StateRecord => Path.Combine(Home, "state.json");
 
+    /// <summary>See <see cref="Qemu.HotPages"/>.</summary>
+    public string HotPages => Path.Combine(Home, "hot");
+
     public string Console => Path.Combine(Home, "console");
 
     public string QemuLog => Path.Combine(Home, "qemu.log");

@@ -17,7 +17,7 @@ public sealed class PlantedException(string file, string what) : IOException($"{
             throw new PlantedException(places.Home, "is not this machine's directory");
         }
 
-        foreach (string file in (string[])[places.Ram, places.Disk, places.State, places.StateRecord, places.Console, places.QemuLog, places.VirtiofsdLog])
+        foreach (string file in (string[])[places.Ram, places.Disk, places.State, places.StateRecord, places.HotPages, places.Console, places.QemuLog, places.VirtiofsdLog])
         {
             // A second name would be that of another's file, and we write to it, or give it away.
             if (Stat.Find(file) is { } found && found is not { IsRegular: true, Links: 1 })

@@ -157,7 +157,21 @@ public sealed class VirtualMachine : IAsyncDisposable
 
     /// <summary>Allocates the room that suspending needs, while there is some. After each start and resume.</summary>
     /// <exception cref="LinuxException">ENOSPC: this host could not be suspended.</exception>
-    public void Reserve() => StateRoom.Allocate(Places);
+    public void Reserve()
+    {
+        StateRoom.Allocate(Places);
+        HotPages.Reserve(Places, Hardware.MemoryBytes);
+    }
+
+    /// <summary>Has the memory read that the guest needed after its last resume. Blocks; see <see cref="HotPages.ReadAhead"/>.</summary>
+    public long ReadAhead(CancellationToken stop) => HotPages.ReadAhead(Places, Hardware.MemoryBytes, stop);
+
+    /// <summary>Remembers for the next resume which memory the guest has used since it was loaded. Blocks; see <see cref="HotPages.Record"/>.</summary>
+    public bool RecordHotPages()
+    {
+        HotPages.Reserve(Places, Hardware.MemoryBytes);     // one that was just made may not have come to its reservation
+        return HotPages.Record(Places, Hardware.MemoryBytes, Qemu.Pid);
+    }
 
     /// <summary>Writes dirty guest memory to the volume while the guest runs on.</summary>
     public Task WriteBackAsync() => WriteBack.RunAsync(Places.Ram);

@@ -46,6 +46,9 @@ public static partial class Fcntl
     [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
     private static partial int NativeSyncFileRange(SafeHandle fd, long offset, long length, uint flags);
 
+    [LibraryImport("libc", EntryPoint = "readahead", SetLastError = true)]
+    private static partial nint NativeReadAhead(SafeHandle fd, long offset, nint length);
+
     /// <summary>open(2), always close-on-exec.</summary>
     public static SafeFileHandle Open(string path, int flags, uint mode = 0x180) =>
         new(LinuxException.Check(NativeOpen(path, flags | CloseOnExec, mode), "open", path), ownsHandle: true);
@@ -128,4 +131,8 @@ public static partial class Fcntl
     /// <summary>Writes dirty pages of a range and waits for it, encrypting in the calling thread (fscrypt). Not durable by itself.</summary>
     public static void WriteBack(SafeHandle fd, long offset, long length) =>
         LinuxException.Check(NativeSyncFileRange(fd, offset, length, RangeWaitBefore | RangeWrite | RangeWaitAfter), "sync_file_range");
+
+    /// <summary>Has a range read into the page cache. Does not wait for its data, but may for where on the disk that is; of a long range the kernel does a part.</summary>
+    public static void ReadAhead(SafeHandle fd, long offset, long length, string target = "") =>
+        LinuxException.Check(NativeReadAhead(fd, offset, (nint)length), "readahead", target);
 }

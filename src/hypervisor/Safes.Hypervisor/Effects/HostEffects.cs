@@ -182,6 +182,7 @@ public sealed partial class SafeEffects
             KnownBundles = parts.Images.Values.Select(Convert.ToHexStringLower).ToHashSet(),    // as Hello shows them, read when safed started
             Bound = deadlines.Bound,
             HostsChanged = hosts => ApplyWaysAsync(rules, hosts),
+            Trouble = (e, what) => parts.Log.Trouble(e, what),
         });
         fleet.Changed += h => parts.Notices.Tell("host", $"{h.Name}: {h.State}{(h.Note.Length > 0 ? $", {h.Note}" : "")}", h.Name == HostDefinition.ProxyName ? [] : [Api.Messages.Of(h)]);
         await fleet.LoadAsync().ConfigureAwait(false);

@@ -51,5 +51,11 @@ public sealed record HostFleetOptions
     /// <summary>How long other sizes wait for what else is under way with their host; nothing is added or resized meanwhile.</summary>
     public TimeSpan BusyLimit { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long after a resume it is remembered which memory the guest has used, for the next one.</summary>
+    public TimeSpan HotPagesAfter { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Told what went wrong and changes nothing for hosts.</summary>
+    public Action<Exception, string> Trouble { get; init; } = (_, _) => { };
+
     public Limits Limits { get; init; } = new();
 }

@@ -15,7 +15,7 @@ internal sealed partial class VirtualHost(
 
     private readonly SemaphoreSlim gate = new(1);
     private CancellationTokenSource running = new();
-    private Task housekeeping = Task.CompletedTask, writingBack = Task.CompletedTask;
+    private Task housekeeping = Task.CompletedTask, writingBack = Task.CompletedTask, prefetching = Task.CompletedTask;
     private volatile VirtualMachine? machine;
     private volatile bool expectedToEnd;
     private volatile IReadOnlyList<MemberAccount> wanted = [];
@@ -104,6 +104,7 @@ internal sealed partial class VirtualHost(
             Definition.Write(options.Volume.Below("hosts"));
             Failpoint.Reach("host: defined");
             await machine!.ContinueAsync().ConfigureAwait(false);
+            Prefetch(machine);
             Failpoint.Reach("host: running");
         }
 
@@ -136,6 +137,7 @@ internal sealed partial class VirtualHost(
                 Attach(await VirtualMachine.LoadAsync(Start()).ConfigureAwait(false));
                 Failpoint.Reach("resume: loaded");
                 await machine!.ContinueAsync().ConfigureAwait(false);
+                Prefetch(machine);
                 Failpoint.Reach("resume: running");
                 Definition = Definition with { SuspendedUnix = saved };     // written when it has settled: nobody waits for that
             }
@@ -349,6 +351,7 @@ internal sealed partial class VirtualHost(
 
     private async Task DetachAsync()
     {
+        await running.CancelAsync().ConfigureAwait(false);
         if (machine is { } leaving)
         {
             machine = null;
@@ -356,7 +359,7 @@ internal sealed partial class VirtualHost(
         }
 
         // Its connections are closed, so it ends soon; it may have a file of the volume open until then.
-        await Task.WhenAny(Task.WhenAll(housekeeping, writingBack), Task.Delay(options.Limits.Command)).ConfigureAwait(false);
+        await Task.WhenAny(Task.WhenAll(housekeeping, writingBack, prefetching), Task.Delay(options.Limits.Command)).ConfigureAwait(false);
     }
 
     private Task AloneAsync(Func<Task> work) => AloneAsync(Timeout.InfiniteTimeSpan, _ =>
