@@ -29,7 +29,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await fleet.Hosts.AddAsync(new HostRequest("killed"));
         await fleet.Hosts.AddAsync(new HostRequest("other"));
         // Its key and its address as a cut leaves files that were written seconds before it.
-        await OkAsync("killed", "echo kept >kept && sudo touch /run/memory && sudo truncate -s 0 /etc/ssh/ssh_host_ed25519_key /etc/systemd/network/50-safe.network && sync");
+        await OkAsync("killed", "echo kept >kept && sudo touch /run/memory && sudo truncate -s 0 /etc/systemd/network/50-safe.network && sudo dd if=/dev/zero of=/etc/ssh/ssh_host_ed25519_key bs=100 count=1 conv=notrunc status=none && sync");
         await OkAsync("other", "sudo touch /run/memory");
         var outcomes = await CloseKillingAsync("killed");    // which finds the volume locked, with everything gone
         for (int tries = 1; tries < 5 && outcomes.Single(o => o.Host == "killed").Done; tries++)

@@ -26,6 +26,30 @@ public sealed class Block
 
     public ReadOnlySpan<byte> Bytes => Buffer.AsSpan(0, Length);
 
+    /// <summary>Bytes of the smallest hole that <see cref="FindHoles"/> makes.</summary>
+    private const int Page = 4096;
+
+    /// <summary>Takes pages of zeros for its holes, wherever the file system has them: so nothing but the content shows.</summary>
+    public void FindHoles()
+    {
+        Data.Clear();
+        for (int at = 0; at < Length; at += Page)
+        {
+            int n = Math.Min(Page, Length - at);
+            if (Buffer.AsSpan(at, n).ContainsAnyExcept((byte)0))
+            {
+                if (Data is [.., var (start, length)] && start + length == at)
+                {
+                    Data[^1] = (start, length + n);
+                }
+                else
+                {
+                    Data.Add((at, n));
+                }
+            }
+        }
+    }
+
     /// <summary>How many blocks a file of that length has.</summary>
     public static long Count(long length) => (length + Size - 1) / Size;
 

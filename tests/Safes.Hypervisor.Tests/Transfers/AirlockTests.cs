@@ -126,6 +126,125 @@ public sealed class AirlockTests
         Assert.False(Directory.Exists(scene.Device("own")));
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData(DataOut.FourEyes)]
+    [InlineData(DataOut.Closed)]
+    public async Task Before_a_decision_a_request_tells_members_nothing_that_a_host_has_chosen(DataOut mode)
+    {
+        await using var scene = await TeamAsync(mode);
+        using var carl = await scene.JoinAsync(scene.Safe.Ledger.People[2]);
+        Directory.CreateDirectory(scene.Share("outbox"));
+        for (int i = 0; i < 5; i++)
+        {
+            File.WriteAllText(scene.Share($"outbox/secret-{i}"), "1234567");
+        }
+
+        var told = await Of(carl).AskAsync([FilePath.Parse("outbox")], "why", default);
+        Assert.Equal((8ul, 64ul, ""), (told.Files, told.Bytes, told.Digest.ToBase64()));    // of 5 and 35
+        Assert.Equal(told, (await Of(carl).ListAsync(default)).Single());
+        Assert.Equal(FaultCodes.NeedsApproval, await CodeAsync(async () => await Of(carl).FilesAsync(1, default).GetAsyncEnumerator().MoveNextAsync()));
+        Assert.DoesNotMatch("secret|digest|files=|bytes=|sha256", string.Join('\n', await LogAsync(carl)));
+
+        var seen = (await Of(scene.Server).ListAsync(default)).Single();
+        Assert.Equal((5ul, 35ul, 32), (seen.Files, seen.Bytes, seen.Digest.Length));
+        Assert.Matches("files=5 bytes=35 digest=[0-9a-f]{64}", string.Join('\n', await LogAsync(scene)));
+        await Of(scene.Server).DecideAsync(1, approve: true, "fine", default);
+        Assert.Equal(35ul, (await Of(carl).ListAsync(default)).Single().Bytes);
+        Assert.True(await Of(carl).FilesAsync(1, default).GetAsyncEnumerator().MoveNextAsync());
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task What_a_host_does_to_an_approved_file_s_time_mode_and_holes_does_not_leave_with_it()
+    {
+        await using var scene = await TeamAsync(DataOut.FourEyes);
+        using var bob = await scene.JoinAsync(scene.Safe.Ledger.People[1]);
+        Directory.CreateDirectory(scene.Share("outbox"));
+        Scene.Sparse(scene.Share("outbox/f"), 2 * Mega, (8, 4));
+        var asked = await Of(scene.Server).AskAsync([FilePath.Parse("outbox/f")], "why", default);
+        await Of(bob).DecideAsync(1, true, "fine", default);
+        byte[] content = File.ReadAllBytes(scene.Share("outbox/f"));
+        string before = await ToldAsync();
+        Assert.Equal(asked.AskedUnix, new DateTimeOffset(File.GetLastWriteTimeUtc(await GotAsync("one"))).ToUnixTimeSeconds());
+        using (var file = Fcntl.Open(scene.Share("outbox/f"), Fcntl.ReadWrite))
+        {
+            RandomAccess.Write(file, content.AsSpan(100 * 4096, 4096), 100 * 4096);    // a hole becomes data, of the same zeros
+        }
+
+        File.SetUnixFileMode(scene.Share("outbox/f"), (UnixFileMode)0x1fd);
+        File.SetLastWriteTimeUtc(scene.Share("outbox/f"), new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc));
+        Assert.Equal(before, await ToldAsync());
+        Assert.Equal(content, File.ReadAllBytes(await GotAsync("two")));
+
+        async Task<string> GotAsync(string name)
+        {
+            Assert.Equal(1, (await scene.GetAsync(["outbox/f"], scene.Device(name), request: 1)).Files);
+            return scene.Device(name);
+        }
+
+        // All that is told but the bytes themselves.
+        async Task<string> ToldAsync()
+        {
+            using var call = scene.Server.Calls.Get(default);
+            await call.RequestStream.WriteAsync(new GetRequest { Path = ByteString.CopyFromUtf8("outbox/f"), Out = 1 });
+            List<string> told = [];
+            while (await call.ResponseStream.MoveNext(default) && call.ResponseStream.Current is { Done: null } reply)
+            {
+                told.Add(reply.Piece is { Data.Length: > 0 } piece ? $"{piece.Data.Length}" : reply.ToString());
+            }
+
+            return string.Join(' ', told);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_request_is_bounded_stops_when_it_is_told_to_and_names_nothing_twice()
+    {
+        await using var scene = await TeamAsync(DataOut.FourEyes);
+        var by = new Airlocks.Visitor(scene.Safe.Ledger.Vault.Roster!.Members[2], "laptop", true, false);
+        var airlock = AirlockOf(scene);
+        Directory.CreateDirectory(scene.Share("outbox/deep"));
+        File.WriteAllText(scene.Share("outbox/deep/f"), "words");
+        foreach (string[] paths in (string[][])[["outbox", "outbox"], ["outbox/deep/f", "outbox"], ["outbox", "outbox/deep"]])
+        {
+            Assert.Equal(FaultCodes.FileKind, Assert.Throws<FaultException>(() => Ask([.. paths], default)).Code);
+        }
+
+        await Tool.RunAsync("mkfifo", [scene.Share("outbox/deep/pipe")]);
+        File.Delete(scene.Share("outbox/deep/f"));
+        Assert.Throws<OperationCanceledException>(() => Ask(["outbox"], new CancellationToken(canceled: true)));
+        for (int i = 0; i < 4300; i++)
+        {
+            File.WriteAllText(scene.Share($"outbox/{i:d4}{new string('n', 245)}"), "");
+        }
+
+        Assert.Contains("a mebibyte of names", Assert.Throws<FaultException>(() => Ask(["outbox"], default)).Details["what"], StringComparison.Ordinal);
+        Assert.Empty(airlock.Entries);
+        Assert.Empty(Directory.GetFileSystemEntries(scene.Volume("out")));
+
+        void Ask(string[] paths, CancellationToken stop) => airlock.Ask(by, [.. paths.Select(FilePath.Parse)], "why", DateTimeOffset.UtcNow, stop);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_request_that_was_half_taken_away_or_damaged_costs_no_other_one_and_its_number_stays_its_own()
+    {
+        await using var scene = await TeamAsync(DataOut.FourEyes);
+        Directory.CreateDirectory(scene.Share("outbox"));
+        File.WriteAllText(scene.Share("outbox/f"), "words");
+        for (int i = 0; i < 4; i++)
+        {
+            await Of(scene.Server).AskAsync([FilePath.Parse("outbox/f")], "why", default);
+        }
+
+        File.Delete(scene.Volume("out/2/request"));
+        File.WriteAllBytes(scene.Volume("out/4/request"), [0xff, 0xff, 0xff]);
+        var again = AirlockOf(scene);
+        Assert.Equal([1ul, 3ul], again.Entries.Select(e => e.Number));
+        Assert.Equal([2ul, 4ul], again.Unreadable.Order());
+        var by = new Airlocks.Visitor(scene.Safe.Ledger.Vault.Roster!.Members[0], "laptop", true, false);
+        Assert.Equal(5ul, again.Ask(by, [FilePath.Parse("outbox/f")], "why", DateTimeOffset.UtcNow, default).Number);
+        Assert.Equal(FaultCodes.RequestUnknown, Assert.Throws<FaultException>(() => again.Open(2, look: true, by)).Code);
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task Requests_and_decisions_outlive_a_restart()
     {
@@ -137,7 +256,7 @@ public sealed class AirlockTests
         await Of(scene.Server).AskAsync([FilePath.Parse("outbox/f")], "two", default);
         await Of(bob).DecideAsync(2, true, "fine", default);
         Directory.CreateDirectory(scene.Volume("out/.half"));    // safed ended while one was made
-        var again = new Airlocks.Airlock(new FileTree(() => Fcntl.Open(scene.Volume(""), Fcntl.ReadOnly | Fcntl.Directory)), new FileTree(() => Fcntl.Open(scene.Share(""), Fcntl.ReadOnly | Fcntl.Directory)));
+        var again = AirlockOf(scene);
         Assert.Equal(await Of(bob).ListAsync(default), again.Entries);
         Assert.Equal([(1ul, OutState.OutWaiting), (2ul, OutState.OutApproved)], again.Entries.Select(e => (e.Number, e.State)));
         Assert.False(Directory.Exists(scene.Volume("out/.half")));
@@ -172,12 +291,18 @@ public sealed class AirlockTests
         return scene;
     }
 
+    /// <summary>As a safed sees it that was started anew.</summary>
+    private static Airlocks.Airlock AirlockOf(Scene scene) => new(
+        new FileTree(() => Fcntl.Open(scene.Volume(""), Fcntl.ReadOnly | Fcntl.Directory)), new FileTree(() => Fcntl.Open(scene.Share(""), Fcntl.ReadOnly | Fcntl.Directory)));
+
     private static OutRequests Of(Server server) => new(server);
 
-    private static async Task<string[]> LogAsync(Scene scene)
+    private static Task<string[]> LogAsync(Scene scene) => LogAsync(scene.Server);
+
+    private static async Task<string[]> LogAsync(Server server)
     {
         List<string> lines = [];
-        await foreach (string line in Of(scene.Server).LogAsync(default))
+        await foreach (string line in Of(server).LogAsync(default))
         {
             lines.Add(line);
         }

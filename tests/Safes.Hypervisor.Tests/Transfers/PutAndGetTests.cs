@@ -207,6 +207,71 @@ public sealed class PutAndGetTests
         Assert.Equal(1, (await scene.PutAsync([scene.Device("before")], "in/")).Files);
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData(DataOut.FourEyes)]
+    [InlineData(DataOut.Closed)]
+    public async Task Then_putting_and_asking_for_one_path_tell_nothing_of_what_is_there(DataOut mode)
+    {
+        await using var scene = await Scene.OpenAsync();
+        Directory.CreateDirectory(scene.Share("in"));
+        File.WriteAllText(scene.Share("in/pin"), "007");
+        File.WriteAllText(scene.Device("pin"), "007");
+        Assert.True((await PutFirstAsync(replace: false)).Have.Whole);    // control: while data leave freely it is said
+        scene.DataOut = mode;
+        Assert.Equal("file-exists", (await PutFirstAsync(replace: false)).Done.Fault.Code);
+        Assert.Equal(new Contracts.V1.PutHave { Check = Google.Protobuf.ByteString.CopyFrom(System.Security.Cryptography.SHA256.HashData([])) }, (await PutFirstAsync(replace: true)).Have);
+        Assert.Equal([FaultCodes.FileExists], (await scene.PutAsync([scene.Device("pin")], "in/")).Failed.Select(f => f.Fault.Code));
+        Assert.Equal([Contracts.V1.FileKind.Directory], await ListAsync("in"));
+        Assert.Equal([], await ListAsync("in/pin"));
+        Assert.Equal([], await ListAsync("in/none"));
+
+        async Task<Contracts.V1.PutReply> PutFirstAsync(bool replace)
+        {
+            using var call = scene.Server.Calls.Put(default);
+            var file = new Contracts.V1.PutFile { Path = Google.Protobuf.ByteString.CopyFromUtf8("in/pin"), Length = 3, DataBytes = 3, Ask = true, Replace = replace };
+            await call.RequestStream.WriteAsync(new Contracts.V1.PutRequest { File = file });
+            Assert.True(await call.ResponseStream.MoveNext(default));
+            return call.ResponseStream.Current;
+        }
+
+        async Task<Contracts.V1.FileKind[]> ListAsync(string path)
+        {
+            List<Contracts.V1.FileKind> kinds = [];
+            try
+            {
+                var request = new Contracts.V1.ListFilesRequest { Path = Google.Protobuf.ByteString.CopyFromUtf8(path) };
+                await foreach (var found in scene.Server.Calls.StreamAsync((c, o) => c.ListFiles(request, o), TimeSpan.FromSeconds(20), default))
+                {
+                    kinds.AddRange(found.Files.Select(f => f.Kind));
+                }
+            }
+            catch (FaultException e) when (e.Code == FaultCodes.FileUnknown)
+            {
+                Assert.Empty(kinds);
+            }
+
+            return [.. kinds];
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task What_is_on_its_way_out_when_owners_decide_so_stops_there()
+    {
+        await using var scene = await Scene.OpenAsync();
+        File.WriteAllBytes(scene.Share("file"), Scene.Random(64 << 20));
+        using var call = scene.Server.Calls.Get(default);
+        await call.RequestStream.WriteAsync(new Contracts.V1.GetRequest { Path = Google.Protobuf.ByteString.CopyFromUtf8("file") });
+        long left = 0;
+        while (await call.ResponseStream.MoveNext(default) && call.ResponseStream.Current.Done is null)
+        {
+            left += call.ResponseStream.Current.Piece?.Data.Length ?? 0;
+            scene.DataOut = left > 1 << 20 ? DataOut.Closed : DataOut.Free;
+        }
+
+        Assert.Equal("needs-approval", call.ResponseStream.Current.Done!.Fault.Code);
+        Assert.InRange(left, 1 << 20, 8 << 20);
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task Without_a_session_of_its_own_a_device_gets_nothing()
     {

@@ -10,7 +10,9 @@ using Safes.Transfer;
 namespace Safes.Hypervisor.Airlocks;
 
 /// <summary>Who does something at the airlock: from which device.</summary>
-public sealed record Visitor(Member Member, string Device, bool OthersOwn);
+/// <param name="OthersOwn">There is an owner besides.</param>
+/// <param name="Free">Data out is free at this moment.</param>
+public sealed record Visitor(Member Member, string Device, bool OthersOwn, bool Free);
 
 /// <summary>
 /// Requests to let files out, on the volume beside what hosts see: out/N with what was asked, the files' digests block by block, and what
@@ -19,7 +21,7 @@ public sealed record Visitor(Member Member, string Device, bool OthersOwn);
 public sealed class Airlock(FileTree root, FileTree files)
 {
     /// <summary>How many requests may wait, how many are kept at all, and how much one may hold.</summary>
-    public const int MostWaiting = 50, MostKept = 200, MostFiles = 10_000;
+    public const int MostWaiting = 50, MostKept = 200, MostFiles = 10_000, MostEntries = 100_000, MostPathBytes = 1 << 20;
 
     public const long MostBytes = 1L << 40;
 
@@ -30,8 +32,23 @@ public sealed class Airlock(FileTree root, FileTree files)
 
     private readonly Lock gate = new();
     private SortedDictionary<ulong, OutEntry>? entries;
+    private List<ulong> unreadable = [];
+    private ulong last;
 
     public OutLog Log { get; } = new(root);
+
+    /// <summary>Requests that are there and cannot be read. They keep their numbers; the others go on.</summary>
+    public IReadOnlyList<ulong> Unreadable
+    {
+        get
+        {
+            lock (gate)
+            {
+                _ = Load();
+                return [.. unreadable];
+            }
+        }
+    }
 
     /// <summary>All that are kept, by number.</summary>
     public IReadOnlyList<OutEntry> Entries
@@ -63,6 +80,14 @@ public sealed class Airlock(FileTree root, FileTree files)
             throw FileTree.Refused(FaultCodes.FileKind, paths.FirstOrDefault(p => !p.IsBelow(Outbox)) ?? Outbox, "only what lies in /safe/outbox is let out");
         }
 
+        for (int i = 0; i < paths.Count; i++)
+        {
+            if (paths.Where((other, n) => n != i && (other.Equals(paths[i]) || other.IsBelow(paths[i]))).FirstOrDefault() is { } twice)
+            {
+                throw FileTree.Refused(FaultCodes.FileKind, twice, "it is named twice, or with a directory that it lies in");
+            }
+        }
+
         CheckReason(reason);
         lock (gate)
         {
@@ -88,7 +113,8 @@ public sealed class Airlock(FileTree root, FileTree files)
             OutContent.Take(made, files, paths, entry, stop);
             lock (gate)
             {
-                entry.Number = Load().Keys.LastOrDefault() + 1;
+                _ = Load();
+                entry.Number = last + 1;
                 DurableFile.Write(made, "request", entry.ToByteArray());
                 Log.Write(now, entry.Number, "asked", by, ("files", OutLog.Text($"{entry.Files}")), ("bytes", OutLog.Text($"{entry.Bytes}")), DigestOf(entry), ("reason", OutLog.Text(reason)));
                 if (!Stdio.TryRename(place, RawPath.Of(name), place, RawPath.Of($"{entry.Number}"), replace: false))
@@ -96,8 +122,9 @@ public sealed class Airlock(FileTree root, FileTree files)
                     throw new IOException($"there is something in the place of request {entry.Number}");
                 }
 
+                Load()[entry.Number] = entry;    // it is there from now on, whatever else fails
+                last = entry.Number;
                 Fcntl.Sync(place);
-                Load()[entry.Number] = entry;
                 Tidy(place);
                 return entry.Clone();
             }
@@ -170,8 +197,36 @@ public sealed class Airlock(FileTree root, FileTree files)
             : new FaultException(FaultCodes.NeedsApproval, ("number", $"{number}"), ("state", entry.State == OutState.OutRefused ? $"refused by {entry.DecidedBy}" : "not decided yet"));
     }
 
-    /// <summary>The list of a request, for whoever has a session.</summary>
-    public OutContent Show(ulong number) => new(root.OpenDirectory(Of(Find(number).Number)), Find(number));
+    /// <summary>The list of a request. Names, lengths and digests are data, which a host chooses: before a decision they are for owners.</summary>
+    /// <exception cref="FaultException">request-unknown, needs-approval.</exception>
+    public OutContent Show(ulong number, Visitor by)
+    {
+        var entry = Find(number);
+        return MaySee(entry, by)
+            ? new(root.OpenDirectory(Of(number)), entry)
+            : throw new FaultException(FaultCodes.NeedsApproval, ("number", $"{number}"), ("state", entry.State == OutState.OutRefused ? $"refused by {entry.DecidedBy}" : "not decided yet"));
+    }
+
+    /// <summary>All that are kept, by number, as somebody may see them.</summary>
+    public IReadOnlyList<OutEntry> EntriesFor(Visitor by) => [.. Entries.Select(e => Seen(e, by))];
+
+    /// <summary>A request as somebody may see it: who may not see its list learns the order of its size, and not the digest.</summary>
+    public static OutEntry Seen(OutEntry entry, Visitor by)
+    {
+        var seen = entry.Clone();
+        if (!MaySee(entry, by))
+        {
+            seen.Digest = ByteString.Empty;
+            (seen.Bytes, seen.Files, seen.LeftOut) = (Order(seen.Bytes), (uint)Order(seen.Files), (uint)Order(seen.LeftOut));
+        }
+
+        return seen;
+    }
+
+    /// <summary>The next power of two.</summary>
+    private static ulong Order(ulong n) => n <= 1 ? n : System.Numerics.BitOperations.RoundUpToPowerOf2(n);
+
+    private static bool MaySee(OutEntry entry, Visitor by) => by.Free || by.Member.IsOwner || entry.State == OutState.OutApproved;
 
     private static (string, byte[]) DigestOf(OutEntry entry) => ("digest", OutLog.Text(Convert.ToHexStringLower(entry.Digest.Span)));
 
@@ -195,6 +250,7 @@ public sealed class Airlock(FileTree root, FileTree files)
         }
 
         var found = new SortedDictionary<ulong, OutEntry>();
+        var not = new List<ulong>();
         if (root.Find(Place) is null)
         {
             return entries = found;    // nothing is made by who only looks: a full volume shows its status, too
@@ -207,9 +263,15 @@ public sealed class Airlock(FileTree root, FileTree files)
             {
                 if (ulong.TryParse(name.ToString(), out ulong number))
                 {
-                    using var directory = FileTree.OpenDirectory(place, name, Of(number));
-                    byte[] bytes = DurableFile.Read(directory, "decision") ?? DurableFile.Read(directory, "request") ?? throw new IOException($"request {number} is not whole");
-                    found[number] = OutEntry.Parser.ParseFrom(bytes);
+                    last = Math.Max(last, number);
+                    if (Read(place, name, number) is { } entry)
+                    {
+                        found[number] = entry;
+                    }
+                    else
+                    {
+                        not.Add(number);
+                    }
                 }
                 else
                 {
@@ -218,7 +280,22 @@ public sealed class Airlock(FileTree root, FileTree files)
             }
         }
 
+        unreadable = not;
         return entries = found;
+    }
+
+    private static OutEntry? Read(Microsoft.Win32.SafeHandles.SafeFileHandle place, RawPath name, ulong number)
+    {
+        using var directory = FileTree.OpenDirectory(place, name, Of(number));
+        try
+        {
+            return (DurableFile.Read(directory, "decision") ?? DurableFile.Read(directory, "request")) is { } bytes && OutEntry.Parser.ParseFrom(bytes) is var entry && entry.Number == number
+                ? entry : null;
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The oldest that are decided make room; the log keeps what was.</summary>
@@ -231,11 +308,21 @@ public sealed class Airlock(FileTree root, FileTree files)
         }
     }
 
+    /// <summary>Not half of it: what was cut short has a name that the next look takes for left over.</summary>
     private static void Remove(Microsoft.Win32.SafeHandles.SafeFileHandle place, string name)
     {
         if (Stat.Find(place, RawPath.Of(name)) is not { IsDirectory: true })
         {
             return;
+        }
+
+        if (name[0] != '.')
+        {
+            string gone = $".{Guid.NewGuid():n}";
+            Stdio.Rename(place, name, place, gone);
+            Fcntl.Sync(place);
+            Failpoint.Reach("airlock: set aside");
+            name = gone;
         }
 
         using (var directory = FileTree.OpenDirectory(place, RawPath.Of(name), Place))

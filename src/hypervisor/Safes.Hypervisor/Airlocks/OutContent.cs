@@ -15,9 +15,10 @@ namespace Safes.Hypervisor.Airlocks;
 public sealed class OutContent : IDisposable
 {
     private const int DigestLength = 32;
+    private const uint AnyoneRuns = 0x49;
 
     private readonly SafeFileHandle directory, checks;
-    private Dictionary<FilePath, (OutFile File, long FirstBlock)>? byPath;
+    private Dictionary<ByteString, (OutFile File, long FirstBlock)>? byPath;
 
     internal OutContent(SafeFileHandle directory, OutEntry entry)
     {
@@ -33,37 +34,37 @@ public sealed class OutContent : IDisposable
         using var list = new FileStream(Create(into, "files"), FileAccess.Write);
         using var checks = new FileStream(Create(into, "checks"), FileAccess.Write);
         using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var seen = new HashSet<FilePath>();
         var block = new Block();
+        int looked = 0, pathBytes = 0;
         foreach (var path in paths)
         {
-            using var listing = new FileListing(files, path, all: true);
-            while (listing.Next() is { Files.Count: > 0 } found)
+            try
             {
-                foreach (var one in found.Files.Where(f => f.Kind != FileKind.Directory))
+                using var listing = new FileListing(files, path, all: true);
+                while (listing.Next(stop) is { Files.Count: > 0 } found)
                 {
-                    if (one.Kind != FileKind.File)
+                    foreach (var one in found.Files)
                     {
-                        entry.LeftOut++;
-                        continue;
-                    }
+                        bool file = one.Kind == FileKind.File;
+                        (entry.Files, entry.Bytes) = (entry.Files + (file ? 1U : 0), entry.Bytes + one.Length);
+                        entry.LeftOut += one.Kind is FileKind.File or FileKind.Directory ? 0U : 1;
+                        if (++looked > Airlock.MostEntries || entry.Files > Airlock.MostFiles || entry.Bytes > Airlock.MostBytes || (pathBytes += file ? one.Path.Length : 0) > Airlock.MostPathBytes)
+                        {
+                            throw new FaultException(FaultCodes.BadRequest, ("what", "a request of more than 10,000 files, a tebibyte or a mebibyte of names; pack them (tar), or ask twice"));
+                        }
 
-                    if (!seen.Add(FilePath.Parse(one.Path.Span)))
-                    {
-                        continue;
+                        if (file)
+                        {
+                            var taken = Take(files, FilePath.Parse(one.Path.Span), one.Length, block, checks, stop);
+                            taken.WriteDelimitedTo(list);
+                            digest.AppendData(taken.ToByteArray());
+                        }
                     }
-
-                    entry.Files++;
-                    entry.Bytes += one.Length;
-                    if (entry.Files > Airlock.MostFiles || entry.Bytes > Airlock.MostBytes)
-                    {
-                        throw new FaultException(FaultCodes.BadRequest, ("what", "a request of more than 10,000 files or a tebibyte; pack them (tar), or ask twice"));
-                    }
-
-                    var taken = Take(files, FilePath.Parse(one.Path.Span), one.Length, block, checks, stop);
-                    taken.WriteDelimitedTo(list);
-                    digest.AppendData(taken.ToByteArray());
                 }
+            }
+            catch (FaultException e) when (e.Details.ContainsKey("file"))
+            {
+                throw FileTree.Refused(e.Code, path, e.Details.GetValueOrDefault("why", ""));    // a name below it is nobody's to know yet
             }
         }
 
@@ -91,12 +92,12 @@ public sealed class OutContent : IDisposable
             long block = 0;
             foreach (var file in Files())
             {
-                byPath[FilePath.Parse(file.Path.Span)] = (file, block);
+                byPath.TryAdd(file.Path, (file, block));
                 block += Block.Count((long)file.Length);
             }
         }
 
-        return byPath.TryGetValue(path, out var found) ? found : throw FileTree.Refused(FaultCodes.FileUnknown, path, $"request {Entry.Number} does not hold it");
+        return byPath.TryGetValue(ByteString.CopyFrom(path.Bytes), out var found) ? found : throw FileTree.Refused(FaultCodes.FileUnknown, path, $"request {Entry.Number} does not hold it");
     }
 
     /// <summary>Lets a block through that is what was asked for.</summary>
@@ -119,6 +120,8 @@ public sealed class OutContent : IDisposable
         directory.Dispose();
     }
 
+    internal static bool IsExecutable(FileStatus file) => (file.Permissions & AnyoneRuns) != 0;
+
     private static OutFile Take(FileTree files, FilePath path, ulong length, Block block, FileStream checks, CancellationToken stop)
     {
         using var file = files.OpenFile(path);
@@ -135,7 +138,7 @@ public sealed class OutContent : IDisposable
 
         var after = Stat.Of(file);
         return ((ulong)before.Length, after.Length, after.ModifiedNanoseconds) == (length, before.Length, before.ModifiedNanoseconds)
-            ? new OutFile { Path = ByteString.CopyFrom(path.Bytes), Length = length, Sha256 = ByteString.CopyFrom(reader.Digest), Type = type }
+            ? new OutFile { Path = ByteString.CopyFrom(path.Bytes), Length = length, Sha256 = ByteString.CopyFrom(reader.Digest), Type = type, Executable = IsExecutable(before) }
             : throw FileTree.Refused(FaultCodes.FileChanged, path, "it was written to meanwhile");
     }
 

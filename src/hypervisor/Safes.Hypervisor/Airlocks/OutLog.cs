@@ -52,6 +52,11 @@ public sealed class OutLog(FileTree root)
         }
     }
 
+    /// <summary>A line without what a host has chosen: names, lengths and digests are data that nobody has let out.</summary>
+    internal static string Bare(string line) => string.Join(' ', line.Split(' ').Where(w => !HostsOwn.Any(name => w.StartsWith(name, StringComparison.Ordinal))));
+
+    private static readonly string[] HostsOwn = ["files=", "bytes=", "digest=", "sha256=", "file="];
+
     /// <summary>Letters, digits and a few signs as they are, all other bytes as %XX: a value is one word, and what it was can be read back.</summary>
     private static string Plain(ReadOnlySpan<byte> bytes)
     {

@@ -6,6 +6,7 @@ using Safes.Hypervisor.Airlocks;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Transfers;
 using Safes.Linux;
+using Safes.Rules;
 using Safes.Transfer;
 
 namespace Safes.Hypervisor.Api;
@@ -18,25 +19,29 @@ public sealed partial class SafeApi
     public override async Task<OutEntry> AskOut(AskOutRequest request, ServerCallContext context)
     {
         OutEntry? asked = null;
-        await TransferAsync(context, async (room, session, stop) => asked = await Background.Run(
-            () => room.Airlock.Ask(VisitorOf(session), [.. request.Paths.Select(p => FilePath.Parse(p.Span))], request.Reason, DateTimeOffset.UtcNow, stop), "ask out").ConfigureAwait(false)).ConfigureAwait(false);
-        parts.Notices.Tell("out", $"{asked!.Member} asks for {asked.Files} file(s) to be let out; an owner decides: safe out show {asked.Number}");
+        await TransferAsync(context, async (room, session, stop) =>
+        {
+            var by = VisitorOf(room, session);
+            asked = Airlock.Seen(
+                await Background.Run(() => room.Airlock.Ask(by, [.. request.Paths.Select(p => FilePath.Parse(p.Span))], request.Reason, DateTimeOffset.UtcNow, stop), "ask out").ConfigureAwait(false), by);
+        }).ConfigureAwait(false);
+        parts.Notices.Tell("out", $"{asked!.Member} asks for files to be let out; an owner decides: safe out show {asked.Number}");
         return asked;
     }
 
     public override Task ListOut(ListOutRequest request, IServerStreamWriter<OutEntry> responseStream, ServerCallContext context) =>
-        TransferAsync(context, async (room, _, stop) =>
+        TransferAsync(context, async (room, session, stop) =>
         {
-            foreach (var entry in await Background.Run(() => room.Airlock.Entries, "list requests").ConfigureAwait(false))
+            foreach (var entry in await Background.Run(() => room.Airlock.EntriesFor(VisitorOf(room, session)), "list requests").ConfigureAwait(false))
             {
                 await responseStream.WriteAsync(entry, stop).ConfigureAwait(false);
             }
         });
 
     public override Task ShowOut(OutNumber request, IServerStreamWriter<OutFiles> responseStream, ServerCallContext context) =>
-        TransferAsync(context, async (room, _, stop) =>
+        TransferAsync(context, async (room, session, stop) =>
         {
-            using var content = await Background.Run(() => room.Airlock.Show(request.Number), "show a request").ConfigureAwait(false);
+            using var content = await Background.Run(() => room.Airlock.Show(request.Number, VisitorOf(room, session)), "show a request").ConfigureAwait(false);
             foreach (var some in Batches(content.Files(), f => f.Path.Length + 64))
             {
                 await responseStream.WriteAsync(new OutFiles { Files = { some } }, stop).ConfigureAwait(false);
@@ -47,22 +52,23 @@ public sealed partial class SafeApi
     {
         OutEntry? decided = null;
         await TransferAsync(context, async (room, session, _) => decided = await Background.Run(
-            () => room.Airlock.Decide(request.Number, request.Approve, request.Reason, request.Digest.Span, VisitorOf(session), DateTimeOffset.UtcNow), "decide a request").ConfigureAwait(false)).ConfigureAwait(false);
+            () => room.Airlock.Decide(request.Number, request.Approve, request.Reason, request.Digest.Span, VisitorOf(room, session), DateTimeOffset.UtcNow), "decide a request").ConfigureAwait(false)).ConfigureAwait(false);
         parts.Notices.Tell("out", $"{decided!.DecidedBy} {(request.Approve ? "approved" : "refused")} request {decided.Number} of {decided.Member}");
         return decided;
     }
 
     public override Task ReadOutLog(ReadOutLogRequest request, IServerStreamWriter<OutLogLines> responseStream, ServerCallContext context) =>
-        TransferAsync(context, async (room, _, stop) =>
+        TransferAsync(context, async (room, session, stop) =>
         {
-            foreach (string[] some in Batches(room.Airlock.Log.Read(), l => l.Length))
+            bool whole = VisitorOf(room, session) is { Free: true } or { Member.IsOwner: true };
+            foreach (string[] some in Batches(room.Airlock.Log.Read().Select(l => whole ? l : OutLog.Bare(l)), l => l.Length))
             {
                 await responseStream.WriteAsync(new OutLogLines { Lines = { some } }, stop).ConfigureAwait(false);
             }
         });
 
-    private Visitor VisitorOf(LiveSession session) => new(
-        MemberOf(session), session.DeviceName, parts.Vault.Roster!.Members.Any(m => m.IsOwner && m.Id != MemberOf(session).Id));
+    private Visitor VisitorOf(TransferRoom room, LiveSession session) => new(
+        MemberOf(session), session.DeviceName, parts.Vault.Roster!.Members.Any(m => m.IsOwner && m.Id != MemberOf(session).Id), room.DataOut == DataOut.Free);
 
     private static IEnumerable<T[]> Batches<T>(IEnumerable<T> all, Func<T, int> size)
     {

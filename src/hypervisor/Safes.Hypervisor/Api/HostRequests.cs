@@ -124,6 +124,11 @@ public sealed partial class SafeApi
             reply.Warnings.Add($"{waiting} request{(waiting == 1 ? " waits" : "s wait")} for an owner to let files out: safe out list");
         }
 
+        if (await Background.Run(() => transfers?.Airlock.Unreadable ?? [], "look at requests").ConfigureAwait(false) is { Count: > 0 } damaged)
+        {
+            reply.Warnings.Add($"of the requests to let files out, {string.Join(", ", damaged)} cannot be read; nothing of {(damaged.Count == 1 ? "it" : "them")} leaves");
+        }
+
         return true;
     }
 

@@ -20,7 +20,7 @@ public sealed partial class SafeApi
     public override Task Get(IAsyncStreamReader<GetRequest> requestStream, IServerStreamWriter<GetReply> responseStream, ServerCallContext context) =>
         TransferAsync(context, async (room, session, stop) =>
         {
-            using var stream = new GetStream(room, VisitorOf(session), responseStream);
+            using var stream = new GetStream(room, VisitorOf(room, session), responseStream);
             await stream.RunAsync(requestStream, stop).ConfigureAwait(false);
         });
 
@@ -29,18 +29,29 @@ public sealed partial class SafeApi
         {
             if (request.Out != 0)
             {
-                await ListLetAsync(room, request, VisitorOf(session), responseStream, stop).ConfigureAwait(false);
+                await ListLetAsync(room, request, VisitorOf(room, session), responseStream, stop).ConfigureAwait(false);
                 return;
             }
 
-            if (request.All && room.DataOut != DataOut.Free)
+            var path = FilePath.Parse(request.Path.Span);
+            if (!request.All && room.DataOut != DataOut.Free)
             {
-                throw new FaultException(FaultCodes.NeedsApproval, ("mode", DataOutRule.WordOf(room.DataOut)));    // names are data, too
+                // Whoever puts something has to know whether a name is a directory's. More would tell what is in there.
+                var found = await Background.Run(() => room.Files.Find(path), "find a directory").ConfigureAwait(false);
+                var directory = found is { IsDirectory: true } ? new FileFound { Path = request.Path, Kind = FileKind.Directory } : throw FileTree.Refused(FaultCodes.FileUnknown, path);
+                await responseStream.WriteAsync(new FilesFound { Files = { directory } }, stop).ConfigureAwait(false);
+                return;
             }
 
-            using var listing = new FileListing(room.Files, FilePath.Parse(request.Path.Span), request.All);
-            while (await Background.Run(listing.Next, "list files").ConfigureAwait(false) is { Files.Count: > 0 } found)
+            using var listing = new FileListing(room.Files, path, request.All);
+            while (true)
             {
+                room.RequireFree(request.All);    // names are data, too, and a rule holds from when it is made
+                if (await Background.Run(() => listing.Next(stop), "list files").ConfigureAwait(false) is not { Files.Count: > 0 } found)
+                {
+                    return;
+                }
+
                 await responseStream.WriteAsync(found, stop).ConfigureAwait(false);
             }
         });

@@ -13,10 +13,11 @@ internal static class GuestScripts
 
     public static string AwaitReseeding(bool clone) => clone ? $"n=0; until {Reseeded}; do n=$((n+1)); [ $n -lt 500 ]; sleep .02; done" : "";
 
-    /// <summary>Tells a host who it is; prints its public host key. What a cut in the first seconds left empty is made anew.</summary>
+    /// <summary>Tells a host who it is; prints its public host key and nothing else. What a cut in the first seconds left empty or damaged is made anew.</summary>
     /// <param name="clone">It goes on from a bundle's memory, so it has to reseed before it makes a key.</param>
     public static string Identity(HostDefinition host, string network, string zone, string names, string userAuthority, string accounts, bool clone) => $"""
         set -e
+        exec 3>&1 >&2
         name={host.Name} id={host.MachineId:n}
         if [ "$(cat /etc/machine-id)" != $id ] || [ "$(cat /etc/hostname 2>/dev/null)" != $name ] || [ ! -s {NetworkFile} ]; then
             echo $name >/etc/hostname; hostname $name; echo $id >/etc/machine-id
@@ -33,10 +34,15 @@ internal static class GuestScripts
         echo '{userAuthority}' >/etc/ssh/user_ca.pub
         {AwaitReseeding(clone)}
         cd /etc/ssh
-        [ -s ssh_host_ed25519_key ] && [ -s ssh_host_ed25519_key.pub ] || (rm -f ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -C '' -f ssh_host_ed25519_key)
+        ssh-keygen -q -y -P '' -f ssh_host_ed25519_key >/run/ssh_host_key.pub </dev/null || (
+            rm -f ssh_host_ed25519_key*
+            ssh-keygen -q -t ed25519 -N '' -C '' -f ssh_host_ed25519_key
+            cp ssh_host_ed25519_key.pub /run/ssh_host_key.pub
+        )
+        cmp -s /run/ssh_host_key.pub ssh_host_ed25519_key.pub || cp /run/ssh_host_key.pub ssh_host_ed25519_key.pub
         wait $accounts || (cat /run/accounts.log >&2; exit 1)
         wait
-        cat /etc/ssh/ssh_host_ed25519_key.pub
+        cat /run/ssh_host_key.pub >&3
         """;
 
     /// <summary>

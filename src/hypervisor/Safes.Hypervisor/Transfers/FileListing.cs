@@ -15,7 +15,8 @@ internal sealed class FileListing(FileTree files, FilePath path, bool all) : IDi
     private bool begun;
 
     /// <summary>The next entries; empty at the end. Blocks.</summary>
-    public FilesFound Next()
+    /// <exception cref="OperationCanceledException">Stopped, between two entries.</exception>
+    public FilesFound Next(CancellationToken stop)
     {
         var found = new FilesFound();
         if (!begun)
@@ -32,6 +33,7 @@ internal sealed class FileListing(FileTree files, FilePath path, bool all) : IDi
 
         for (int bytes = 0; bytes < MostBytes && open.TryPeek(out var at);)
         {
+            stop.ThrowIfCancellationRequested();
             if (at.Names.Next() is not { } name)
             {
                 Close(open.Pop());

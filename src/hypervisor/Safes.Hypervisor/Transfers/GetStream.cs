@@ -14,8 +14,6 @@ namespace Safes.Hypervisor.Transfers;
 /// <summary>Files that a device asks for, one answered after the other. What is wrong with one is its answer and stops no other.</summary>
 internal sealed class GetStream(TransferRoom room, Visitor by, IServerStreamWriter<GetReply> to) : IDisposable
 {
-    private const uint AnyoneRuns = 0x49;
-
     private readonly Block[] blocks = [new(), new()];    // one is read while the other is sent
     private OutContent? let;
     private bool looking;
@@ -42,10 +40,7 @@ internal sealed class GetStream(TransferRoom room, Visitor by, IServerStreamWrit
 
     private async Task<GetDone> SendAsync(GetRequest request, CancellationToken stop)
     {
-        if (request.Out == 0 && room.DataOut != DataOut.Free)
-        {
-            throw new FaultException(FaultCodes.NeedsApproval, ("mode", DataOutRule.WordOf(room.DataOut)));    // asked for each file: a rule holds from when it is made
-        }
+        room.RequireFree(request.Out == 0);    // asked for each file, and for each block: a rule holds from when it is made
 
         var path = FilePath.Parse(request.Path.Span);
         var asked = request.Out == 0 ? null : await Background.Run(() => Let(request, path), "open a request").ConfigureAwait(false);
@@ -63,11 +58,12 @@ internal sealed class GetStream(TransferRoom room, Visitor by, IServerStreamWrit
                 ? Done(reader) : throw FileTree.Refused(FaultCodes.FileExists, path);
         }
 
+        // What was let out is what was asked for, and no more: what a host says of it since then does not leave.
         var told = new GetFile
         {
             Length = (ulong)before.Length,
-            Executable = (before.Permissions & AnyoneRuns) != 0,
-            ModifiedUnixNs = before.ModifiedNanoseconds,
+            Executable = asked?.File.Executable ?? OutContent.IsExecutable(before),
+            ModifiedUnixNs = asked is null ? before.ModifiedNanoseconds : let!.Entry.AskedUnix * 1_000_000_000,
             Blocks = (ulong)reader.Next,
         };
         await to.WriteAsync(new GetReply { File = told }, stop).ConfigureAwait(false);
@@ -150,9 +146,11 @@ internal sealed class GetStream(TransferRoom room, Visitor by, IServerStreamWrit
         () =>
         {
             long index = reader.Next;
+            room.RequireFree(asked is null);
             reader.Read(into);
             if (asked is not null)
             {
+                into.FindHoles();
                 let!.Check(into, asked.FirstBlock + index, path);    // in our own memory, where no host writes, before any of it is sent
             }
 

@@ -52,6 +52,15 @@ public sealed class TransferRoom
 
     public Airlock Airlock { get; }
 
+    /// <exception cref="FaultException">needs-approval: data do not leave freely, by now.</exception>
+    public void RequireFree(bool leaves = true)
+    {
+        if (leaves && DataOut != DataOut.Free)
+        {
+            throw new FaultException(FaultCodes.NeedsApproval, ("mode", DataOutRule.WordOf(DataOut)));
+        }
+    }
+
     public FileOwner? OwnerOf(int member) => owner((uint)member);
 
     /// <summary>One more stream of a session; disposing ends it.</summary>
