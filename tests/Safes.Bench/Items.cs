@@ -17,6 +17,7 @@ internal static class Items
         new("share", true, Share.RunAsync),
         new("gateway-boot", true, GatewayBoot.RunAsync),
         new("path", true, GatewayPath.RunAsync),
+        new("put", true, PutAndGet.RunAsync),
         new("proxy", true, Proxy.RunAsync),
     ];
 }
