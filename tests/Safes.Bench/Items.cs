@@ -12,6 +12,7 @@ internal static class Items
         new("open-and-close", true, OpenAndClose.RunAsync),
         new("first-answer", true, FirstAnswer.RunAsync),
         new("resume-by-size", true, ResumeBySize.RunAsync),
+        new("managedsave", true, ManagedSave.RunAsync),
         new("two-hosts", true, TwoHosts.RunAsync),
         new("new-host", true, NewHost.RunAsync),
         new("share", true, Share.RunAsync),
