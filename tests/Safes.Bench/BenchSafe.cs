@@ -1,6 +1,7 @@
+using System.Net;
+using System.Net.Sockets;
 using Safes.Hypervisor.Hosts;
 using Safes.Linux;
-using Safes.Qemu;
 using Safes.Vm.Tests;
 
 namespace Safes.Bench;
@@ -15,6 +16,8 @@ internal sealed class BenchSafe : IAsyncDisposable
 
     private readonly Fleet fleet;
     private RawVolume? rawVolume;
+    private Func<RawHost>? raw;
+    private int number;
 
     private BenchSafe(Fleet fleet) => this.fleet = fleet;
 
@@ -49,21 +52,27 @@ internal sealed class BenchSafe : IAsyncDisposable
         return took;
     }
 
-    public async Task<TimeSpan> OpenAsync()
+    /// <param name="answered">Also until somebody who connects to the host has its answer.</param>
+    public async Task<TimeSpan> OpenAsync(bool answered = false)
     {
         var start = BootClock.Now;
         var outcomes = await fleet.ReopenAsync();
+        if (answered)
+        {
+            await HearAsync();
+        }
+
         var took = BootClock.Now - start;
         Assert.All(outcomes, o => Assert.True(o.Done, $"{o.Host}: {o.Fault}"));
         return took;
     }
 
     /// <summary>The same volume and host by hand: opened, some work, closed.</summary>
-    public async Task<(TimeSpan Open, TimeSpan Close)> RawCycleAsync()
+    public async Task<(TimeSpan Open, TimeSpan Close)> RawCycleAsync(bool answered = false)
     {
         try
         {
-            return await RawAsync();
+            return await RawAsync(answered);
         }
         catch (Exception e)
         {
@@ -72,21 +81,25 @@ internal sealed class BenchSafe : IAsyncDisposable
         }
     }
 
-    private async Task<(TimeSpan Open, TimeSpan Close)> RawAsync()
+    private async Task<(TimeSpan Open, TimeSpan Close)> RawAsync(bool answered)
     {
-        var definition = raw ?? throw new InvalidOperationException("not looked at while it was open");
         rawVolume ??= new RawVolume(fleet.Volume.Volume.File, fleet.Volume.Volume.MountPoint, fleet.Volume.Key64);
-        using var host = new RawHost(definition.Tools, definition.Hardware, definition.Places, () => fleet.Ports.OpenAsync(definition.Number));
+        using var host = (raw ?? throw new InvalidOperationException("not looked at while it was open"))();
         var start = BootClock.Now;
         rawVolume.Open();
         await host.ResumeAsync();
-        await fleet.Ports.LetThroughAsync(definition.Number, default);
+        await fleet.Ports.LetThroughAsync(number, default);
+        if (answered)
+        {
+            await HearAsync();
+        }
+
         var opened = BootClock.Now - start;
         host.Reserve();
         host.WriteBack();
 
         start = BootClock.Now;
-        await fleet.Ports.CutAsync(definition.Number);
+        await fleet.Ports.CutAsync(number);
         await host.SuspendAsync();
         rawVolume.Close();
         return (opened, BootClock.Now - start);
@@ -106,18 +119,22 @@ internal sealed class BenchSafe : IAsyncDisposable
         }
     }
 
-    private (Tools Tools, HostHardware Hardware, HostPlaces Places, int Number)? raw;
-
     /// <summary>Remembers how the running host is started, for the raw cycles.</summary>
     public async Task LookAsync()
     {
-        var root = fleet.Volume.Volume.Root;
-        var definition = HostDefinition.Read(root.Below("hosts"), Host, SafeUsers.Usual)!;
-        raw = (
-            await Parts.ToolsAsync(),
-            new HostHardware(definition.Name, definition.Cpus, definition.MemoryBytes, fleet.Ports.Mac(definition.Number), SafeUsers.Usual.Host(definition.Number), definition.Uuid),
-            new HostPlaces(
-                root.PathOf($"hosts/{Host}"), Path.Combine(fleet.Volume.Place, "hosts", Host), root.PathOf("share"), root.PathOf($"images/{definition.Image}")),
-            definition.Number);
+        raw = await RawHost.OfAsync(fleet, Host);
+        number = HostDefinition.Read(fleet.Volume.Volume.Root.Below("hosts"), Host, SafeUsers.Usual)!.Number;
+    }
+
+    // The first word of its sshd, as a member's client waits for it.
+    private async Task HearAsync()
+    {
+        using var socket = Sched.InNetwork(fleet.Ports.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        await socket.ConnectAsync(new IPEndPoint(fleet.Ports.Address(number), 22), limit.Token);
+        await using var stream = new NetworkStream(socket);
+        byte[] word = new byte[4];
+        await stream.ReadExactlyAsync(word, limit.Token);
+        Assert.Equal("SSH-"u8, word);
     }
 }

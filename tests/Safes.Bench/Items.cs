@@ -10,10 +10,16 @@ internal static class Items
     [
         new("open-cryptography", false, Cryptography.RunAsync),
         new("open-and-close", true, OpenAndClose.RunAsync),
+        new("first-answer", true, FirstAnswer.RunAsync),
         new("resume-by-size", true, ResumeBySize.RunAsync),
         new("prefetch", true, Prefetch.RunAsync),
+        new("managedsave", true, ManagedSave.RunAsync),
         new("two-hosts", true, TwoHosts.RunAsync),
         new("new-host", true, NewHost.RunAsync),
+        new("share", true, Share.RunAsync),
+        new("gateway-boot", true, GatewayBoot.RunAsync),
         new("path", true, GatewayPath.RunAsync),
+        new("put", true, PutAndGet.RunAsync),
+        new("proxy", true, Proxy.RunAsync),
     ];
 }

@@ -2,8 +2,10 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
+using Safes.Hypervisor.Hosts;
 using Safes.Linux;
 using Safes.Qemu;
+using Safes.Vm.Tests;
 
 namespace Safes.Bench;
 
@@ -18,9 +20,30 @@ internal sealed class RawHost(Tools tools, HostHardware hardware, HostPlaces pla
 
     public HostPlaces Places => places;
 
+    /// <summary>How virtiofsd is started; on its descriptor 3 it listens.</summary>
+    public Func<SafeHandle, ChildStart> Virtiofsd { get; init; } = listener => VirtiofsdCommand.Start(tools, places, listener, null);
+
+    /// <summary>One of an open fleet's, to be run by hand while the fleet does not: also when the volume is opened by hand.</summary>
+    public static async Task<Func<RawHost>> OfAsync(Fleet fleet, string name, Func<Tools, HostPlaces, SafeHandle, ChildStart>? virtiofsd = null)
+    {
+        var (root, tools) = (fleet.Volume.Volume.Root, await Parts.ToolsAsync());
+        var definition = HostDefinition.Read(root.Below("hosts"), name, SafeUsers.Usual)!;
+        int number = definition.Number;
+        var hardware = new HostHardware(definition.Name, definition.Cpus, definition.MemoryBytes, fleet.Ports.Mac(number), SafeUsers.Usual.Host(number), definition.Uuid);
+        var places = new HostPlaces(
+            root.PathOf($"hosts/{name}"), Path.Combine(fleet.Volume.Place, "hosts", name), root.PathOf("share"), root.PathOf($"images/{definition.Image}"));
+        Task<SafeFileHandle> OpenPort() => fleet.Ports.OpenAsync(number);
+        return () => virtiofsd is null
+            ? new RawHost(tools, hardware, places, OpenPort)
+            : new RawHost(tools, hardware, places, OpenPort) { Virtiofsd = listener => virtiofsd(tools, places, listener) };
+    }
+
+    /// <summary>Cold, from its disk.</summary>
+    public Task BootAsync() => StartAsync();
+
     public async Task ResumeAsync()
     {
-        await StartAsync();
+        await StartAsync("-incoming", "defer");
         using (var state = Fcntl.Open(places.State, Fcntl.ReadOnly))
         {
             Migrate("migrate-incoming", state);
@@ -87,13 +110,20 @@ internal sealed class RawHost(Tools tools, HostHardware hardware, HostPlaces pla
         (qemu, virtiofsd) = (null, null);
     }
 
+    /// <summary>As a power cut would; nothing of it is left afterwards.</summary>
+    public async Task EndAsync()
+    {
+        Dispose();
+        await Task.WhenAll(qemu?.Exited ?? Task.CompletedTask, virtiofsd?.Exited ?? Task.CompletedTask);
+    }
+
     public void Dispose()
     {
         qemu?.KillGroup();
         virtiofsd?.KillGroup();
     }
 
-    private async Task StartAsync()
+    private async Task StartAsync(params string[] more)
     {
         using var listenQmp = Listen(places.QmpSocket);
         using var listenAgent = Listen(places.AgentSocket);
@@ -102,11 +132,11 @@ internal sealed class RawHost(Tools tools, HostHardware hardware, HostPlaces pla
         using var shareEnd = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         shareEnd.Connect(new UnixDomainSocketEndPoint(shareSocket));
         using var tap = await openPort();
-        virtiofsd = Child.Start(VirtiofsdCommand.Start(tools, places, share.SafeHandle, null));
+        virtiofsd = Child.Start(Virtiofsd(share.SafeHandle));
         SafeHandle[] descriptors = [listenQmp.SafeHandle, listenAgent.SafeHandle, tap, shareEnd.SafeHandle];
         string image = Path.GetRelativePath(places.Home, places.Image);
         qemu = Child.Start(QemuCommand.Start(
-            tools, ["-name", hardware.Name, .. hardware.Arguments(tools.Accelerator, image, $"{Guid.NewGuid()}", new Slots(3, 4, 5, 6)), "-incoming", "defer"],
+            tools, ["-name", hardware.Name, .. hardware.Arguments(tools.Accelerator, image, $"{Guid.NewGuid()}", new Slots(3, 4, 5, 6)), .. more],
             hardware.User, descriptors, null, places.QemuLog, places.Home));
         qmp = new RawLines(places.QmpSocket);
         qmp.Hear();

@@ -74,7 +74,7 @@ internal sealed class Person(World world, Options options, string name, string p
     {
         var result = await SafeAsync(arguments, secret, limit: limit);
         Stage.Show(name, "safe " + string.Join(' ', arguments.Where(a => a != "--yes")), result.Output + result.Error);
-        return result.Exit == 0 ? result.Output : throw new InvalidOperationException($"safe {arguments[0]} ended with {result.Exit}");
+        return result.Exit == 0 ? result.Output : throw new InvalidOperationException($"safe {arguments[0]} ended with {result.Exit}: {result.Error}");
     }
 
     /// <summary>`safe id`: writes NAME.safeid into their home.</summary>
@@ -90,13 +90,10 @@ internal sealed class Person(World world, Options options, string name, string p
         return result.Exit == 0 ? result.Output.Trim() : throw new InvalidOperationException($"ssh {host} '{command}' ended with {result.Exit}: {result.Output}{result.Error}");
     }
 
-    public async Task SftpAsync(string host, string batch)
+    public async Task<string> SftpAsync(string host, string batch)
     {
         var result = await Tool.TryAsync("sftp", ["-F", SshConfiguration, "-b", "-", host], batch, Network, TimeSpan.FromMinutes(3), Environment);
-        if (result.Exit != 0)
-        {
-            throw new InvalidOperationException($"sftp {host} ended with {result.Exit}: {result.Output}{result.Error}");
-        }
+        return result.Exit == 0 ? result.Output : throw new InvalidOperationException($"sftp {host} ended with {result.Exit}: {result.Output}{result.Error}");
     }
 
     /// <summary>An SSH session that stays: lines go in, and what the other side answers comes out.</summary>

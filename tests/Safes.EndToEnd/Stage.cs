@@ -16,6 +16,9 @@ internal sealed class Stage
     /// <summary>Everything that the programs printed: an eavesdropper has read it all.</summary>
     public static List<string> Shown { get; } = [];
 
+    /// <summary>Nobody watches: commands are not shown.</summary>
+    public static bool Silent { get; set; }
+
     public int Passed => facts.Count(f => f.Right);
 
     public int Failed => facts.Count(f => !f.Right);
@@ -31,8 +34,13 @@ internal sealed class Stage
     /// <summary>Shows a command as it would be typed, and what it printed.</summary>
     public static void Show(string who, string command, string output)
     {
-        Console.WriteLine($"  {who}$ {command}");
         Shown.Add($"{command}\n{output}");
+        if (Silent)
+        {
+            return;
+        }
+
+        Console.WriteLine($"  {who}$ {command}");
         foreach (string line in output.TrimEnd().Split('\n').Where(l => l.Length > 0))
         {
             Console.WriteLine($"      {line}");

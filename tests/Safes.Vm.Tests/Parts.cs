@@ -30,6 +30,10 @@ internal static class Parts
 
     public static Task<Bundle> BundleAsync() => LazyBundle.Value;
 
+    /// <summary>The workspace image, of which the bundle is made.</summary>
+    public static async Task<string> ImageAsync() =>
+        Environment.GetEnvironmentVariable("SAFES_WORKSPACE_IMAGE") ?? (await Tool.RunAsync(Path.Combine(Root, "images/workspace/build"), [], limit: TimeSpan.FromMinutes(10))).Trim();
+
     /// <summary>Skips on a desk without root, fails in CI.</summary>
     public static void NeedRoot()
     {
@@ -40,8 +44,7 @@ internal static class Parts
 
     private static async Task<Bundle> BundleAsync(Tools tools)
     {
-        string image = Environment.GetEnvironmentVariable("SAFES_WORKSPACE_IMAGE") ??
-            (await Tool.RunAsync(Path.Combine(Root, "images/workspace/build"), [], limit: TimeSpan.FromMinutes(10))).Trim();
+        string image = await ImageAsync();
         string[] inputs =
         [
             tools.Stamp, tools.QemuVersion, Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(image, "manifest.json")))),

@@ -52,6 +52,17 @@ internal sealed class TestDevice : IAsyncDisposable
         await Tool.RunAsync("wg", ["setconf", link, "/proc/self/fd/0"], peer, Pin);
     }
 
+    /// <summary>Begins the tunnel anew and waits for the gateway's answer.</summary>
+    public async Task ShakeHandsAsync()
+    {
+        await ReconnectAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while ((await Tool.RunAsync("wg", ["show", link, "latest-handshakes"], network: Pin)).Trim() is var said && (said.Length == 0 || said.EndsWith("\t0", StringComparison.Ordinal)))
+        {
+            await Task.Delay(5, limit.Token);
+        }
+    }
+
     public Task<bool> ReachesAsync(IPAddress to, int port, int milliseconds = 1500) => TestServer.ReachesAsync(Pin, null, to, port, milliseconds: milliseconds);
 
     public async ValueTask DisposeAsync() => await Tool.TryAsync("ip", ["link", "delete", link], network: Pin);

@@ -133,7 +133,8 @@ internal sealed class GatewayProcess : IAsyncDisposable
     private static Guid Uuid(GatewayGuestOptions options) =>
         new(SHA256.HashData(Encoding.UTF8.GetBytes($"gateway {Path.GetFullPath(options.RunDirectory)}")).AsSpan(0, 16));
 
-    private static string[] Arguments(GatewayGuestOptions options) =>
+    /// <summary>Its descriptors are, from 3 on: the listening socket of its port, uplink, control, inside, kernel, initrd.</summary>
+    internal static string[] Arguments(GatewayGuestOptions options) =>
     [
         "-name", "gateway", "-uuid", $"{Uuid(options)}",
         "-machine", $"q35,accel={options.Tools.Accelerator},dump-guest-core=off", "-cpu", options.Tools.Accelerator == "kvm" ? "host" : "max",
