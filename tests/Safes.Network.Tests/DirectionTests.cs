@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Sockets;
+using Safes.Linux;
 
 namespace Safes.Network.Tests;
 
@@ -42,6 +44,40 @@ public class DirectionTests
         foreach (var (what, attempt, _) in attempts)
         {
             Assert.True(await attempt(), $"{what}, with the rules gone");
+        }
+    }
+
+    /// <summary>A connection fails where either way is cut; what needs no answer shows each way by itself.</summary>
+    [Fact]
+    public async Task Not_even_a_datagram_passes_between_a_device_with_a_session_and_a_host()
+    {
+        await using var server = await TestServer.WithNetworkAsync();
+        string gateway = await server.GatewayAsync(0), host = await server.HostAsync(10);
+        IPAddress device = server.Addresses.Device(0), at = server.Addresses.Host(10);
+        await server.Network.AllowDevicesAsync([device]);
+        using var fromDevice = Datagrams(gateway, device);
+        using var fromHost = Datagrams(host, at);
+        Assert.Equal((false, false), (await PassesAsync(fromDevice, fromHost, at), await PassesAsync(fromHost, fromDevice, device)));
+        await TestServer.NftAsync(server.Plan.NamespacePin, "delete table bridge safe\n");
+        Assert.Equal((true, true), (await PassesAsync(fromDevice, fromHost, at), await PassesAsync(fromHost, fromDevice, device)));
+
+        static Socket Datagrams(string pin, IPAddress address) => Sched.InNetwork(pin, () =>
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            socket.Bind(new IPEndPoint(address, 9000));
+            return socket;
+        });
+
+        static async Task<bool> PassesAsync(Socket from, Socket to, IPAddress address)
+        {
+            bool heard = false;
+            for (int i = 0; i < 5 && !heard; i++)
+            {
+                await from.SendToAsync(new byte[] { 1 }, new IPEndPoint(address, 9000));
+                heard = await WaysInTests.HearsAsync(to, 300);
+            }
+
+            return heard;
         }
     }
 
