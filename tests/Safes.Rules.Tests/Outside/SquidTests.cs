@@ -185,6 +185,22 @@ public class SquidTests
     }
 
     [Fact]
+    public async Task A_greeting_writes_nothing_of_its_own_into_the_log()
+    {
+        await using var net = await FakeInternet.StartAsync(Hosts.Values);
+        await using var squid = await RealSquid.StartAsync(net, Rules(Allow("build", "git.example.org")));
+        const string forged = "1800000000 10.83.17.11 GET desk.example.org 80 1 2 200 - 1 -";
+        foreach (string text in (string[])["git.example.org", $"a\\n{forged}\\n", $"a - {forged} b"])
+        {
+            await InsideAsync(net, "hello", "git.example.org", text);
+        }
+
+        await net.WaitForAsync(() => Task.FromResult(squid.Requests.Split('\n').Length > 3));
+        Assert.DoesNotContain("desk.example.org", squid.Requests, StringComparison.Ordinal);
+        Assert.All(squid.Requests.TrimEnd('\n').Split('\n'), line => Assert.NotNull(LoggedRequest.Parse(line)));
+    }
+
+    [Fact]
     public async Task A_long_or_split_greeting_is_read_at_once_or_refused()
     {
         await using var net = await FakeInternet.StartAsync(Hosts.Values);

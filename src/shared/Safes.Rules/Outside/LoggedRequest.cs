@@ -13,7 +13,7 @@ namespace Safes.Rules.Outside;
 public sealed record LoggedRequest(
     DateTimeOffset At, IPAddress Host, string Method, string Name, int Port, long Up, long Down, int Status, string Why, int Rule)
 {
-    private const int Fields = 12;
+    private const int Fields = 11;
 
     /// <summary>Null: it is no such line.</summary>
     public static LoggedRequest? Parse(string line)

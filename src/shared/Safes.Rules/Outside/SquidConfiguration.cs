@@ -81,7 +81,7 @@ public static class SquidConfiguration
         coredump_dir none
         logfile_rotate 0
         cache_log {{at.Logs}}/squid.log
-        logformat safes %ts %>a %rm %>rd %>rP %>st %<st %>Hs %{why}note %{rule}note %ssl::bump_mode %ssl::>sni
+        logformat safes %ts %>a %rm %>rd %>rP %>st %<st %>Hs %{why}note %{rule}note %ssl::bump_mode
         access_log stdio:{{at.Logs}}/requests safes
         # Says whether a tunnel begins with a TLS greeting that names its destination, in clear, and ties the tunnel to it.
         external_acl_type safes_greeting concurrency=100 queue-size=100000 children-max=4 children-startup=1 children-idle=1 ttl=0 negative_ttl=0 cache=0 %>rd %>rP %>handshake /usr/bin/python3 {{at.Files}}/{{HelperName}} greeting
