@@ -52,7 +52,7 @@ public class OutsideTests
         await using (var keeper = Keeper())
         {
             // Without rules there is no proxy and no way.
-            await keeper.PrepareAsync(() => standing);
+            await keeper.PrepareAsync(() => standing, adopted: false);
             Assert.True(await keeper.KeepAsync(), keeper.Problem);
             Assert.Null(fleet.Hosts.Proxy);
             Assert.DoesNotContain("http_proxy", await InAsync(fleet, "env"), StringComparison.Ordinal);
@@ -65,6 +65,7 @@ public class OutsideTests
                 Rule(5, new AllowRule("*", "safed.example.org", 0, [], 0, 0, 0)),
             ];
             Assert.True(await keeper.KeepAsync(), keeper.Problem);
+            await keeper.Telling;
             Assert.Equal(HostState.Running, fleet.Hosts.Proxy!.State);
             Assert.DoesNotContain(fleet.Hosts.Status(), h => h.Name == "proxy");
             await LookAsync(fleet, server);
@@ -78,7 +79,7 @@ public class OutsideTests
         standing = [.. standing.Where(s => s.Number is 1)];
         await using (var keeper = Keeper())
         {
-            await keeper.PrepareAsync(() => standing);
+            await keeper.PrepareAsync(() => standing, adopted: false);
             Assert.All(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken), o => Assert.True(o.Done, Fleet.Why(o)));
             Assert.True(await keeper.KeepAsync(), keeper.Problem);
             Assert.Contains("\"method\": \"GET\"", await FetchAsync(fleet, "https://git.example.org/"), StringComparison.Ordinal);
@@ -89,6 +90,7 @@ public class OutsideTests
             await InAsync(fleet, "until ss -Htn state established 'dport = :3128' | grep -q .; do sleep .2; done; sleep 2");
             standing = [];
             Assert.True(await keeper.KeepAsync(), keeper.Problem);
+            await keeper.Telling;
             Assert.Null(fleet.Hosts.Proxy);
             Assert.False(Directory.Exists(fleet.Volume.At("hosts/proxy")));
             Assert.DoesNotContain("world", await Tool.RunAsync("ip", ["-o", "link", "show"], network: server.Server), StringComparison.Ordinal);

@@ -13,7 +13,7 @@ public sealed record OutsideOptions
     /// <summary>The encrypted directory of the open volume.</summary>
     public required VolumeDirectory Root { get; init; }
 
-    public required HostFleet Hosts { get; init; }
+    public required IProxied Hosts { get; init; }
 
     public required IWorld World { get; init; }
 
