@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Hypervisor.Outside;
 using Safes.Keys;
 using Safes.Rules;
 using Safes.Rules.Outside;
@@ -52,12 +53,14 @@ public sealed partial class SafeApi
             context.CancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Every member sees what is asked: it is the team's own traffic.</summary>
+    /// <summary>It is the team's own traffic; what hosts chose of it goes to owners alone where data leave by approval alone.</summary>
     public override Task<RuleLogReply> ReadRuleLog(RuleLogRequest request, ServerCallContext context)
     {
-        RequireSession(context);
+        bool owner = MemberOf(RequireSession(context)).IsOwner;
         return parts.Work.RunAsync(
-            _ => Task.FromResult(new RuleLogReply { End = ByteString.CopyFrom(Workspace.Outside.ReadLog((int)Math.Min(request.LastBytes, RulesPerReply))) }), context.CancellationToken);
+            _ => Task.FromResult(RequestLog.For(
+                Workspace.Outside.ReadLog((int)Math.Min(request.LastBytes, RulesPerReply)), owner, Workspace.Rules.DataOut, Workspace.Rules.Book.Standing, Workspace.Hosts.Addresses)),
+            context.CancellationToken);
     }
 
     private bool TakesAWayAway(byte[] entry)
