@@ -16,6 +16,8 @@ internal sealed class FakeProxied : IProxied, IWorld
 
     public IReadOnlyDictionary<string, IPAddress> Addresses { get; set; } = new Dictionary<string, IPAddress> { ["build"] = IPAddress.Parse("10.83.17.10") };
 
+    public WorldPlan? Plan { get; private set; }
+
     public IPAddress Proxy { get; } = IPAddress.Parse("10.83.17.2");
 
     public IPAddress Address { get; } = IPAddress.Parse("10.83.21.2");
@@ -40,7 +42,11 @@ internal sealed class FakeProxied : IProxied, IWorld
 
     public Task TellOutsideAsync(WayOutside? way) => DoAsync($"tell {(way is null ? "none" : string.Join(' ', way.Hosts))}");
 
-    public Task OpenAsync(WorldPlan plan) => DoAsync("open");
+    public Task OpenAsync(WorldPlan plan)
+    {
+        Plan = plan;
+        return DoAsync("open");
+    }
 
     public Task CloseAsync() => DoAsync("close");
 

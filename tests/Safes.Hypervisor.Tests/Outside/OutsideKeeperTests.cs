@@ -17,6 +17,7 @@ public sealed class OutsideKeeperTests : IAsyncLifetime
     private readonly FakeProxied hosts = new();
     private readonly DateTimeOffset now = DateTimeOffset.UnixEpoch.AddYears(60);
     private Func<DateTimeOffset>? clock;
+    private IPAddress[] own = [];
     private TestVolume volume = null!;
     private StandingRule[] standing = [];
 
@@ -163,6 +164,18 @@ public sealed class OutsideKeeperTests : IAsyncLifetime
         Assert.Equal(["serve"], await DoneAsync(keeper, Git));
     }
 
+    [Fact]
+    public async Task The_servers_own_addresses_are_out_of_reach_by_squid_and_by_packets()
+    {
+        own = [.. OwnAddresses.Of(((string[])["1.2.3.4", "10.1.2.3", "127.0.0.1", "2001:4860::1", "1.2.3.4"]).Select(IPAddress.Parse))];
+        await using var keeper = await KeepingAsync(Git);
+        Assert.Equal(["1.2.3.4/32"], hosts.Plan!.Unreachable.Except(Safes.Rules.Outside.Unreachable.V4));
+        Assert.Contains(" 240.0.0.0/4 1.2.3.4\n", await File.ReadAllTextAsync(Path.Combine(volume.Safe, "rules/proxy/files/squid.conf"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        own = [IPAddress.Parse("1.2.3.5")];
+        Assert.Equal(["open", "serve changed"], await DoneAsync(keeper, Git));
+        Assert.NotNull(OwnAddresses.OfServer());
+    }
+
     private OutsideKeeper Keeper() => new(new OutsideOptions
     {
         Safe = "ledger",
@@ -172,6 +185,7 @@ public sealed class OutsideKeeperTests : IAsyncLifetime
         Generation = () => 1,
         Trouble = (_, _) => { },
         Now = () => clock?.Invoke() ?? now,
+        Own = () => own,
         Resolvers = () => [IPAddress.Parse("9.9.9.9")],
     });
 

@@ -63,7 +63,7 @@ public sealed class OutsideKeeper : IAsyncDisposable
             }
 
             options.Hosts.ExpectOutside(WayOf(now, files.Prepare()));
-            unserved |= files.Write(now, options.Resolvers());
+            unserved |= files.Write(now, options.Resolvers(), options.Own());
             await OpenAsync(now).ConfigureAwait(false);
             (unserved, serving) = adopted ? (true, null) : (false, now);
         }
@@ -158,7 +158,7 @@ public sealed class OutsideKeeper : IAsyncDisposable
 
         string authority = files.Prepare();
         // Until it was served, whatever goes wrong meanwhile: the files alone do not tell.
-        unserved |= files.Write(now, resolvers) || serving is null;
+        unserved |= files.Write(now, resolvers, options.Own()) || serving is null;
         bool cut = serving is null || serving.Permits.Any(p => now.Permits.All(n => n.Rule != p.Rule)) ||
             serving.Hosts.Any(h => !now.Hosts.TryGetValue(h.Key, out var address) || !address.Equals(h.Value));
         ended = false;
@@ -207,7 +207,7 @@ public sealed class OutsideKeeper : IAsyncDisposable
     private async Task OpenAsync(OutsideRules rules)
     {
         var plan = PlanOf(rules);
-        string text = string.Join(' ', plan.Asking.Select(a => $"{a}").Concat(plan.Ports.Select(p => $"{p}")).Concat(plan.Resolvers.Select(r => $"{r}")));
+        string text = string.Join(' ', plan.Asking.Select(a => $"{a}").Concat(plan.Ports.Select(p => $"{p}")).Concat(plan.Resolvers.Select(r => $"{r}")).Concat(plan.Unreachable));
         if (text != opened)
         {
             await options.World.OpenAsync(plan).ConfigureAwait(false);
@@ -238,7 +238,7 @@ public sealed class OutsideKeeper : IAsyncDisposable
 
     private WorldPlan PlanOf(OutsideRules rules) => new(
         [.. rules.Hosts.Where(h => rules.Concerns(h.Key)).Select(h => h.Value)], [.. rules.Permits.SelectMany(p => p.Ports).Distinct().Order()], [.. options.Resolvers()],
-        Unreachable.V4);
+        [.. Unreachable.V4, .. options.Own().Select(a => $"{a}/32")]);
 
     private void OnHost(HostStatus status)
     {

@@ -29,5 +29,8 @@ public sealed record OutsideOptions
     /// <summary>Whom the proxy asks for names.</summary>
     public Func<IReadOnlyList<IPAddress>> Resolvers { get; init; } = Outside.Resolvers.OfServer;
 
+    /// <summary>The server's own public addresses.</summary>
+    public Func<IReadOnlyList<IPAddress>> Own { get; init; } = OwnAddresses.OfServer;
+
     public IProgress<HostStep>? Progress { get; init; }
 }

@@ -97,7 +97,7 @@ public static class SquidConfiguration
         acl opened proto HTTPS
         acl web proto HTTP HTTPS
         acl by_address dstdom_regex -n (^|\.)(0x[0-9a-f]*|[0-9]+)$ :
-        acl unreachable dst {{string.Join(' ', Unreachable.V4)}}
+        acl unreachable dst {{string.Join(' ', Unreachable.V4.Concat(at.Own.Select(a => $"{a}")))}}
         acl unreachable dst {{string.Join(' ', Unreachable.V6)}}
         acl first at_step SslBump1
         acl second at_step SslBump2
