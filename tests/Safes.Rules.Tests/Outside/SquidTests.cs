@@ -221,6 +221,27 @@ public class SquidTests
         Assert.Equal("True", said.Trim());
     }
 
+    [Fact]
+    public async Task The_helper_goes_on_when_it_gets_a_signal_that_is_meant_for_squid()
+    {
+        await using var net = await FakeInternet.StartAsync(Hosts.Values);
+        await using var squid = await RealSquid.StartAsync(net, Rules());
+        string said = await Tool.RunAsync("python3", ["-c", """
+            import signal, subprocess, sys
+            helper = subprocess.Popen(["python3", sys.argv[1], "same"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            def ask():
+                print("7 a.b:443 a.b 443", file=helper.stdin, flush=True)
+                return helper.stdout.readline().strip()
+            said = [ask()]
+            for one in (signal.SIGHUP, signal.SIGUSR1):
+                helper.send_signal(one)
+                said.append(ask())
+            helper.stdin.close()
+            print(said, helper.wait(20))
+            """, net.At("files/tunnel.py")]);
+        Assert.Equal("['7 OK', '7 OK', '7 OK'] 0", said.Trim());
+    }
+
     private static async Task<string[]> InsideAsync(FakeInternet net, params string[] words) =>
         (await Tool.RunAsync("python3", [Path.Combine(AppContext.BaseDirectory, "Outside/inside.py"), FakeInternet.ProxyAddress, $"{Build}", .. words], network: net.Pin)).Trim().Split('\n');
 

@@ -19,8 +19,12 @@ public class OutsideTests
         await using var server = await TestServer.WithNetworkAsync();
         var names = new Dictionary<string, string>
         {
-            ["git.example.org"] = Internet.Server, ["mirror.example.org"] = Internet.Server, ["pool.example.net"] = Internet.Other, ["other.example.net"] = Internet.Other,
-            ["control.example.org"] = $"{server.Addresses.ControlHypervisor}", ["safed.example.org"] = TestServer.ServerAddress,
+            ["git.example.org"] = Internet.Server,
+            ["mirror.example.org"] = Internet.Server,
+            ["pool.example.net"] = Internet.Other,
+            ["other.example.net"] = Internet.Other,
+            ["control.example.org"] = $"{server.Addresses.ControlHypervisor}",
+            ["safed.example.org"] = TestServer.ServerAddress,
         };
         await using var internet = await Internet.StartAsync(server, server.At("internet"), names);
         await using var fleet = await Fleet.OpenAsync(9L << 30);

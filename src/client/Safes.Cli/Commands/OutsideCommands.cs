@@ -80,8 +80,12 @@ internal static class OutsideCommands
 
                 run.Screen.Result(new JsonObject
                 {
-                    ["safe"] = profile.Name, ["verdict"] = decision.Verdict.ToString().ToLowerInvariant(), ["rule"] = decision.Rule, ["opened"] = decision.Opened,
-                    ["reason"] = reason?.What, ["command"] = reason?.Command,
+                    ["safe"] = profile.Name,
+                    ["verdict"] = decision.Verdict.ToString().ToLowerInvariant(),
+                    ["rule"] = decision.Rule,
+                    ["opened"] = decision.Opened,
+                    ["reason"] = reason?.What,
+                    ["command"] = reason?.Command,
                 });
             });
     }

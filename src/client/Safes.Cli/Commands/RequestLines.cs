@@ -15,8 +15,16 @@ internal static class RequestLines
 
     public static JsonObject Json(LoggedRequest r, IReadOnlyDictionary<string, IPAddress> hosts) => new()
     {
-        ["at"] = r.At.ToUnixTimeSeconds(), ["host"] = HostOf(r, hosts), ["method"] = r.Method, ["name"] = r.Name, ["port"] = r.Port, ["status"] = r.Status,
-        ["up"] = r.Up, ["down"] = r.Down, ["rule"] = r.Rule, ["refused"] = r.Why,
+        ["at"] = r.At.ToUnixTimeSeconds(),
+        ["host"] = HostOf(r, hosts),
+        ["method"] = r.Method,
+        ["name"] = r.Name,
+        ["port"] = r.Port,
+        ["status"] = r.Status,
+        ["up"] = r.Up,
+        ["down"] = r.Down,
+        ["rule"] = r.Rule,
+        ["refused"] = r.Why,
     };
 
     private static string HostOf(LoggedRequest r, IReadOnlyDictionary<string, IPAddress> hosts) =>
