@@ -36,6 +36,20 @@ public sealed class OwnersRules : IDisposable
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task Whoever_takes_a_rule_away_is_told_why_that_is_not_in_force_yet()
+    {
+        await using var fake = await FakeServer.StartAsync();
+        using var profile = device.Own(fake.Safe);
+        using var server = TestDevice.ServerOf(fake, profile);
+        var rules = new RuleChange(profile, server);
+        await rules.AppendAsync(new AllowRule("desk", "git.example.org", 0, [], 0, 0, 0), Stop);
+        Assert.Equal("", rules.Waiting);
+        fake.Safe.RulesWaiting = "no answer\u001b[2J";
+        await rules.AppendAsync(new RemoveRule(1), Stop);
+        Assert.Equal("no answer\ufffd[2J", rules.Waiting);
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task Rules_that_were_cut_off_or_exchanged_since_this_device_saw_them_are_not_believed()
     {
         await using var fake = await FakeServer.StartAsync();

@@ -40,6 +40,9 @@ internal static class Frame
     public static byte[] Udp6(string text, string fromMac, string toMac, IPAddress from, IPAddress to, int port) =>
         [.. Ethernet(fromMac, toMac, 0x86dd), .. Six(17, 8 + Text(text).Length, from, to), .. Word(port), .. Word(port), .. Word(8 + Text(text).Length), 0, 0, .. Text(text)];
 
+    public static byte[] Tcp6(string text, string fromMac, string toMac, IPAddress from, IPAddress to, int fromPort, int toPort) =>
+        [.. Ethernet(fromMac, toMac, 0x86dd), .. Six(6, 20 + Text(text).Length, from, to), .. Word(fromPort), .. Word(toPort), 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 2, 16, 0, 0, 0, 0, 0, .. Text(text)];
+
     /// <summary>A router advertisement behind a header of another kind: 0 hop-by-hop, 44 fragment, 60 destination options.</summary>
     public static byte[] Hidden6(string text, string fromMac, string toMac, IPAddress from, IPAddress to, byte header) =>
         [.. Ethernet(fromMac, toMac, 0x86dd), .. Six(header, 16 + Text(text).Length, from, to), 58, 0, 0, 0, 0, 0, 0, 0, 134, 0, 0, 0, 0, 0, 0, 0, .. Text(text)];

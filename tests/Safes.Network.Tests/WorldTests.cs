@@ -100,6 +100,21 @@ public class WorldTests
         await server.Network.CloseWorldAsync();
     }
 
+    [Fact]
+    public async Task From_the_proxy_to_the_world_goes_nothing_but_IPv4()
+    {
+        await using var server = await InternetAsync();
+        await server.Network.OpenWorldAsync(Plan(server, 10));
+        string proxy = await ProxyAsync(server);
+        var own = server.Network.Port(SafeAddresses.ProxyNumber);
+        var addresses = server.Addresses;
+        using var sender = RawLink.Open(proxy, "eth0");
+        using var receiver = RawLink.Open(server.Server, WorldLink.LinkOf(addresses));
+        sender.Send(Frame.Tcp6("IPv6", own.Mac, WorldLink.Mac, own.Address6, IPAddress.Parse("2001:4860:4860::8888"), 40000, 443));
+        sender.Send(Frame.Tcp("IPv4", own.Mac, WorldLink.Mac, addresses.WorldProxy, IPAddress.Parse(Public), 40000, 443, 2));
+        Assert.Equal(["IPv4"], await receiver.HearUntilAsync("IPv4", TimeSpan.FromSeconds(5)));
+    }
+
     private static async Task<string[]> WrongAsync(string proxy, int[] ports, SafeAddresses addresses, bool inside = true)
     {
         var wrong = new List<string>();

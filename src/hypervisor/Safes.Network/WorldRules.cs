@@ -39,6 +39,7 @@ internal static class WorldRules
           }
           chain to_world {
             arp saddr ip {{addresses.WorldProxy}} arp daddr ip {{addresses.WorldRouter}} accept
+            ether type != ip drop
             ip saddr != {{addresses.WorldProxy}} drop
             ip daddr @resolvers udp dport 53 accept
             ip daddr @resolvers tcp dport 53 accept
@@ -48,6 +49,7 @@ internal static class WorldRules
           }
           chain from_world {
             arp saddr ip {{addresses.WorldRouter}} arp daddr ip {{addresses.WorldProxy}} accept
+            ether type != ip drop
             ip daddr != {{addresses.WorldProxy}} drop
             ip saddr @resolvers udp sport 53 accept
             ip saddr @resolvers tcp sport 53 tcp flags & (syn | ack) != syn accept

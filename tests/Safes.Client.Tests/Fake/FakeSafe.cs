@@ -108,6 +108,9 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
     /// <summary>How many entries go into one answer.</summary>
     public int RulesAtOnce { get; set; } = 2;
 
+    /// <summary>Why a rule's end is not in force yet.</summary>
+    public string RulesWaiting { get; set; } = "";
+
     public string RulesProblem { get; set; } = "";
 
     public override Task<RulesReply> GetRules(RulesRequest request, ServerCallContext context) => Task.FromResult(new RulesReply
@@ -120,7 +123,7 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
     public override Task<ChangeRulesReply> ChangeRules(ChangeRulesRequest request, ServerCallContext context)
     {
         Rules.Add(request.Entry);
-        return Task.FromResult(new ChangeRulesReply { Number = (uint)Rules.Count });
+        return Task.FromResult(new ChangeRulesReply { Number = (uint)Rules.Count, Waiting = RulesWaiting });
     }
 
     public override Task<OneTimeKeyReply> GetOneTimeKey(OneTimeKeyRequest request, ServerCallContext context)

@@ -12,15 +12,18 @@ internal sealed class RealSquid : IAsyncDisposable
 
     private RealSquid(FakeInternet net) => this.net = net;
 
+    /// <summary>In place of the helper; empty: the true one.</summary>
+    public string Helper { get; init; } = "";
+
     private string Configuration => net.At($"files/{SquidConfiguration.FileName}");
 
     public string Requests => File.ReadAllText(net.At("logs/requests"));
 
     public string Log => File.ReadAllText(net.At("logs/squid.log"));
 
-    public static async Task<RealSquid> StartAsync(FakeInternet net, OutsideRules rules)
+    public static async Task<RealSquid> StartAsync(FakeInternet net, OutsideRules rules, string helper = "")
     {
-        var squid = new RealSquid(net);
+        var squid = new RealSquid(net) { Helper = helper };
         Directory.CreateDirectory(net.At("logs"));
         Directory.CreateDirectory(net.At("files"));
         await Tool.RunAsync("chown", ["proxy:proxy", net.At("logs"), net.Folder]);
@@ -49,7 +52,7 @@ internal sealed class RealSquid : IAsyncDisposable
         };
         foreach (var (name, text) in SquidConfiguration.Files(rules, places))
         {
-            File.WriteAllText(Path.Combine(net.At("files"), name), text);
+            File.WriteAllText(Path.Combine(net.At("files"), name), name == SquidConfiguration.HelperName && Helper.Length > 0 ? Helper : text);
         }
     }
 

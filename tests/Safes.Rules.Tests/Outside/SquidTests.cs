@@ -144,6 +144,107 @@ public class SquidTests
         }
     }
 
+    [Fact]
+    public async Task A_tunnel_inside_an_opened_tunnel_is_refused()
+    {
+        await using var net = await FakeInternet.StartAsync(Hosts.Values);
+        await using var squid = await RealSquid.StartAsync(
+            net, Rules(Allow("build", "git.example.org", methods: "GET"), Allow("build", "other.example.net"), Allow("build", "www.example.org", 80)));
+        const string get = "GET / HTTP/1.1\\r\\nHost: git.example.org", put = "PUT /x HTTP/1.1\\r\\nHost: git.example.org\\r\\nContent-Length: 0";
+        Assert.Equal(["HTTP/1.1 200 Connection established", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK"], await InsideAsync(net, "git.example.org", get, get));
+        foreach (string name in (string[])["git.example.org", "other.example.net"])
+        {
+            string connect = $"CONNECT {name}:443 HTTP/1.1\\r\\nHost: {name}:443";
+            Assert.All((await InsideAsync(net, "git.example.org", connect, put))[1..], line => Assert.DoesNotContain(" 200 ", line, StringComparison.Ordinal));
+            Assert.All((await InsideAsync(net, "git.example.org", get, connect, put))[2..], line => Assert.DoesNotContain(" 200 ", line, StringComparison.Ordinal));
+
+            // One that was refused is opened to show the reason, and is no way either.
+            Assert.All((await InsideAsync(net, "git.example.com", connect, put))[1..], line => Assert.DoesNotContain(" 200 ", line, StringComparison.Ordinal));
+            Assert.All((await InsideAsync(net, "git.example.com", get, connect, put))[1..], line => Assert.DoesNotContain(" 200 ", line, StringComparison.Ordinal));
+        }
+
+        // Nor is anything asked there for another destination, by whatever form of its name, or without TLS.
+        foreach (string other in (string[])["http://www.example.org/", "http://git.example.org/", "http://git.example.org:443/", "https://other.example.net/"])
+        {
+            Assert.Contains(" 403 ", (await InsideAsync(net, "git.example.org", $"GET {other} HTTP/1.1\\r\\nHost: {new Uri(other).Host}"))[1], StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("for line in sys.stdin: print(line.split()[0], 'BH', flush=True)")]
+    [InlineData("sys.stdin.readline(); sys.exit(1)")]
+    [InlineData("for line in sys.stdin: print(line.split()[0], 'ERR', flush=True)")]
+    public async Task Where_the_helper_does_not_say_that_a_tunnel_is_as_it_should_be_it_is_not_let_through(string helper)
+    {
+        await using var net = await FakeInternet.StartAsync(Hosts.Values);
+        await using var squid = await RealSquid.StartAsync(net, Rules(Allow("build", "git.example.org"), Allow("build", "other.example.net", methods: "GET")), "import sys\n" + helper);
+        foreach (string name in (string[])["git.example.org", "other.example.net"])
+        {
+            Assert.NotEqual(200, (await net.CurlAsync(Build, $"https://{name}/", "-X", "PUT")).Status);
+        }
+    }
+
+    [Fact]
+    public async Task A_greeting_writes_nothing_of_its_own_into_the_log()
+    {
+        await using var net = await FakeInternet.StartAsync(Hosts.Values);
+        await using var squid = await RealSquid.StartAsync(net, Rules(Allow("build", "git.example.org")));
+        const string forged = "1800000000 10.83.17.11 GET desk.example.org 80 1 2 200 - 1 -";
+        foreach (string text in (string[])["git.example.org", $"a\\n{forged}\\n", $"a - {forged} b"])
+        {
+            await InsideAsync(net, "hello", "git.example.org", text);
+        }
+
+        await net.WaitForAsync(() => Task.FromResult(squid.Requests.Split('\n').Length > 3));
+        Assert.DoesNotContain("desk.example.org", squid.Requests, StringComparison.Ordinal);
+        Assert.All(squid.Requests.TrimEnd('\n').Split('\n'), line => Assert.NotNull(LoggedRequest.Parse(line)));
+    }
+
+    [Fact]
+    public async Task A_long_or_split_greeting_is_read_at_once_or_refused()
+    {
+        await using var net = await FakeInternet.StartAsync(Hosts.Values);
+        await using var squid = await RealSquid.StartAsync(net, Rules(Allow("build", "git.example.org")));
+        string said = await Tool.RunAsync("python3", ["-c", """
+            import base64, sys, time
+            sys.path.insert(0, sys.argv[1])
+            import tunnel
+            def split(size): return b"".join(b"\x16\x03\x01\0\x01" + bytes([b]) for b in b"\x01" + (size - 4).to_bytes(3, "big") + bytes(size - 4))
+            begin = time.process_time()
+            for size in (1000, 2700, 11000, 65000, 300000):
+                try:
+                    tunnel.name_asked(base64.b64encode(split(size)).decode())
+                except (ValueError, IndexError):
+                    pass
+            print(time.process_time() - begin < 0.1)
+            """, net.At("files")]);
+        Assert.Equal("True", said.Trim());
+    }
+
+    [Fact]
+    public async Task The_helper_goes_on_when_it_gets_a_signal_that_is_meant_for_squid()
+    {
+        await using var net = await FakeInternet.StartAsync(Hosts.Values);
+        await using var squid = await RealSquid.StartAsync(net, Rules());
+        string said = await Tool.RunAsync("python3", ["-c", """
+            import signal, subprocess, sys
+            helper = subprocess.Popen(["python3", sys.argv[1], "same"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            def ask():
+                print("7 a.b:443 a.b 443", file=helper.stdin, flush=True)
+                return helper.stdout.readline().strip()
+            said = [ask()]
+            for one in (signal.SIGHUP, signal.SIGUSR1):
+                helper.send_signal(one)
+                said.append(ask())
+            helper.stdin.close()
+            print(said, helper.wait(20))
+            """, net.At("files/tunnel.py")]);
+        Assert.Equal("['7 OK', '7 OK', '7 OK'] 0", said.Trim());
+    }
+
+    private static async Task<string[]> InsideAsync(FakeInternet net, params string[] words) =>
+        (await Tool.RunAsync("python3", [Path.Combine(AppContext.BaseDirectory, "Outside/inside.py"), FakeInternet.ProxyAddress, $"{Build}", .. words], network: net.Pin)).Trim().Split('\n');
+
     private static string[] Body(long bytes) => bytes switch
     {
         0 => [],

@@ -19,8 +19,12 @@ public class OutsideTests
         await using var server = await TestServer.WithNetworkAsync();
         var names = new Dictionary<string, string>
         {
-            ["git.example.org"] = Internet.Server, ["mirror.example.org"] = Internet.Server, ["pool.example.net"] = Internet.Other, ["other.example.net"] = Internet.Other,
-            ["control.example.org"] = $"{server.Addresses.ControlHypervisor}", ["safed.example.org"] = TestServer.ServerAddress,
+            ["git.example.org"] = Internet.Server,
+            ["mirror.example.org"] = Internet.Server,
+            ["pool.example.net"] = Internet.Other,
+            ["other.example.net"] = Internet.Other,
+            ["control.example.org"] = $"{server.Addresses.ControlHypervisor}",
+            ["safed.example.org"] = TestServer.ServerAddress,
         };
         await using var internet = await Internet.StartAsync(server, server.At("internet"), names);
         await using var fleet = await Fleet.OpenAsync(9L << 30);
@@ -52,7 +56,7 @@ public class OutsideTests
         await using (var keeper = Keeper())
         {
             // Without rules there is no proxy and no way.
-            await keeper.PrepareAsync(() => standing);
+            await keeper.PrepareAsync(() => standing, adopted: false);
             Assert.True(await keeper.KeepAsync(), keeper.Problem);
             Assert.Null(fleet.Hosts.Proxy);
             Assert.DoesNotContain("http_proxy", await InAsync(fleet, "env"), StringComparison.Ordinal);
@@ -65,6 +69,7 @@ public class OutsideTests
                 Rule(5, new AllowRule("*", "safed.example.org", 0, [], 0, 0, 0)),
             ];
             Assert.True(await keeper.KeepAsync(), keeper.Problem);
+            await keeper.Telling;
             Assert.Equal(HostState.Running, fleet.Hosts.Proxy!.State);
             Assert.DoesNotContain(fleet.Hosts.Status(), h => h.Name == "proxy");
             await LookAsync(fleet, server);
@@ -78,7 +83,7 @@ public class OutsideTests
         standing = [.. standing.Where(s => s.Number is 1)];
         await using (var keeper = Keeper())
         {
-            await keeper.PrepareAsync(() => standing);
+            await keeper.PrepareAsync(() => standing, adopted: false);
             Assert.All(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken), o => Assert.True(o.Done, Fleet.Why(o)));
             Assert.True(await keeper.KeepAsync(), keeper.Problem);
             Assert.Contains("\"method\": \"GET\"", await FetchAsync(fleet, "https://git.example.org/"), StringComparison.Ordinal);
@@ -99,6 +104,7 @@ public class OutsideTests
                 await Task.Delay(200, TestContext.Current.CancellationToken);
             }
 
+            await keeper.Telling;
             Assert.Null(fleet.Hosts.Proxy);
             Assert.False(Directory.Exists(fleet.Volume.At("hosts/proxy")));
             Assert.DoesNotContain("world", await Tool.RunAsync("ip", ["-o", "link", "show"], network: server.Server), StringComparison.Ordinal);

@@ -80,8 +80,12 @@ internal static class OutsideCommands
 
                 run.Screen.Result(new JsonObject
                 {
-                    ["safe"] = profile.Name, ["verdict"] = decision.Verdict.ToString().ToLowerInvariant(), ["rule"] = decision.Rule, ["opened"] = decision.Opened,
-                    ["reason"] = reason?.What, ["command"] = reason?.Command,
+                    ["safe"] = profile.Name,
+                    ["verdict"] = decision.Verdict.ToString().ToLowerInvariant(),
+                    ["rule"] = decision.Rule,
+                    ["opened"] = decision.Opened,
+                    ["reason"] = reason?.What,
+                    ["command"] = reason?.Command,
                 });
             });
     }
@@ -101,7 +105,12 @@ internal static class OutsideCommands
                 run.Screen.Say(line);
             }
 
-            run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["requests"] = new JsonArray([.. all.Select(r => RequestLines.Json(r, hosts))]) });
+            if (reply.Covered)
+            {
+                run.Screen.Say("  Data leave by approval here: what hosts asked for is shown to owners alone.");
+            }
+
+            run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["covered"] = reply.Covered, ["requests"] = new JsonArray([.. all.Select(r => RequestLines.Json(r, hosts))]) });
         });
     }
 

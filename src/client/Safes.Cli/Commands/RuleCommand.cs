@@ -45,8 +45,10 @@ internal static class RuleCommand
     {
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
-        var book = await new RuleChange(profile, held.Server).AppendAsync(rule, run.Stop).ConfigureAwait(false);
-        run.Screen.Show(new Client.Reports.Report(Client.Reports.ReportKind.Done, "rule", done));
-        run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["number"] = book.Entries.Count, ["done"] = done });
+        var change = new RuleChange(profile, held.Server);
+        var book = await change.AppendAsync(rule, run.Stop).ConfigureAwait(false);
+        string said = change.Waiting.Length == 0 ? done : $"{done}; not yet in force: {change.Waiting} (it is tried on)";
+        run.Screen.Show(new Client.Reports.Report(Client.Reports.ReportKind.Done, "rule", said));
+        run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["number"] = book.Entries.Count, ["done"] = done, ["waiting"] = change.Waiting });
     }
 }

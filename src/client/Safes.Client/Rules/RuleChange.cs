@@ -13,6 +13,9 @@ namespace Safes.Client.Rules;
 /// <summary>The owners' rules as a member's device sees them: it believes no rule that it has not verified against the roster it knows.</summary>
 public sealed class RuleChange(SafeProfile profile, Server server)
 {
+    /// <summary>Why what was taken away last still goes on; empty: it does not.</summary>
+    public string Waiting { get; private set; } = "";
+
     /// <summary>What stands, verified from the first entry on.</summary>
     /// <exception cref="FaultException">rules-damaged: what the server shows is not whole.</exception>
     public async Task<RuleBook> FetchAsync(CancellationToken stop)
@@ -93,7 +96,8 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         }
 
         var request = new ChangeRulesRequest { Entry = ByteString.CopyFrom(entry.Bytes.Span) };
-        await server.Calls.CallAsync((c, o) => c.ChangeRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        var reply = await server.Calls.CallAsync((c, o) => c.ChangeRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        Waiting = Printable.Line(reply.Waiting);
         RulesSeen.Keep(profile, next);
         return next;
     }

@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Hypervisor.Outside;
 using Safes.Keys;
 using Safes.Rules;
 using Safes.Rules.Outside;
@@ -13,6 +14,9 @@ public sealed partial class SafeApi
 {
     /// <summary>So many bytes of entries to a message; whoever wants more asks again.</summary>
     private const int RulesPerReply = 1 << 18;
+
+    /// <summary>Less than devices wait for an answer.</summary>
+    private static readonly TimeSpan EnforceLimit = TimeSpan.FromSeconds(10);
 
     public override Task<RulesReply> GetRules(RulesRequest request, ServerCallContext context)
     {
@@ -40,19 +44,35 @@ public sealed partial class SafeApi
             {
                 var roster = parts.Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
                 Check(request.Entry.ToByteArray());
+                bool ends = TakesAWayAway(request.Entry.ToByteArray());
                 var book = Workspace.Rules.Append(device, request.Entry.ToByteArray(), roster);
                 await parts.Safe.RulesChangedAsync().ConfigureAwait(false);
-                return new ChangeRulesReply { Number = (uint)book.Entries.Count };
+                string? waiting = ends ? await Workspace.Outside.EnforceAsync(EnforceLimit).ConfigureAwait(false) : null;
+                return new ChangeRulesReply { Number = (uint)book.Entries.Count, Waiting = waiting ?? "" };
             },
             context.CancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Every member sees what is asked: it is the team's own traffic.</summary>
+    /// <summary>It is the team's own traffic; what hosts chose of it goes to owners alone where data leave by approval alone.</summary>
     public override Task<RuleLogReply> ReadRuleLog(RuleLogRequest request, ServerCallContext context)
     {
-        RequireSession(context);
+        bool owner = MemberOf(RequireSession(context)).IsOwner;
         return parts.Work.RunAsync(
-            _ => Task.FromResult(new RuleLogReply { End = ByteString.CopyFrom(Workspace.Outside.ReadLog((int)Math.Min(request.LastBytes, RulesPerReply))) }), context.CancellationToken);
+            _ => Task.FromResult(RequestLog.For(
+                Workspace.Outside.ReadLog((int)Math.Min(request.LastBytes, RulesPerReply)), owner, Workspace.Rules.DataOut, Workspace.Rules.Book.Standing, Workspace.Hosts.Addresses)),
+            context.CancellationToken);
+    }
+
+    private bool TakesAWayAway(byte[] entry)
+    {
+        try
+        {
+            return RuleEntry.Parse(entry).Rule is RemoveRule remove && Workspace.Rules.Book.Standing.Any(s => s.Number == remove.Number && s.Rule is AllowRule);
+        }
+        catch (MalformedException)
+        {
+            return false;       // said when it is appended
+        }
     }
 
     // What makes no sense now is refused before it stands in the chain for good.

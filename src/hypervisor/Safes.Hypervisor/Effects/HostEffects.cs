@@ -115,10 +115,10 @@ public sealed partial class SafeEffects
         }
     }
 
-    private Task PrepareOutsideAsync()
+    private Task PrepareOutsideAsync(bool adopted)
     {
         var open = Workspace!;
-        return open.Outside.PrepareAsync(() => open.Rules.Problem is null ? open.Rules.Book.Standing : []);
+        return open.Outside.PrepareAsync(() => open.Rules.Problem is null ? open.Rules.Book.Standing : [], adopted);
     }
 
     /// <summary>The one loading there is: a host's QEMU has one line for its orders, and whoever came second would take it for hung.</summary>

@@ -54,7 +54,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 return null;
             case ResumeHosts:
                 await EnterAsync(stop).ConfigureAwait(false);
-                await PrepareOutsideAsync().ConfigureAwait(false);
+                await PrepareOutsideAsync(adopted: false).ConfigureAwait(false);
                 await Workspace!.Hosts.ResumeAllAsync(Vault.Generation, Progress, stop).ConfigureAwait(false);
                 stop.ThrowIfCancellationRequested();
                 await HoldAsync().ConfigureAwait(false);
@@ -63,7 +63,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 await EnterAsync(stop).ConfigureAwait(false);
                 await HoldAsync().ConfigureAwait(false);
                 stop.ThrowIfCancellationRequested();
-                await PrepareOutsideAsync().ConfigureAwait(false);
+                await PrepareOutsideAsync(adopted: true).ConfigureAwait(false);
                 Workspace!.Hosts.SettleAdopted();
                 return null;
             case LetInside:

@@ -18,13 +18,10 @@ public sealed partial class HostFleet
     /// <summary>What has become of the proxy host; null: there is none.</summary>
     public HostStatus? Proxy => ProxyHost?.Status();
 
-    /// <summary>The hosts that members made, and their inside addresses.</summary>
     public IReadOnlyDictionary<string, IPAddress> Addresses =>
         hosts.Values.Where(h => !h.Definition.IsProxy).ToDictionary(h => h.Definition.Name, h => Options.Ports.Address(h.Definition.Number), StringComparer.Ordinal);
 
-    /// <summary>Sees to it that the proxy host runs and serves by the files in its directory.</summary>
-    /// <param name="changed">They are others than those it serves by.</param>
-    /// <param name="cut">What goes through it ends.</param>
+    /// <inheritdoc />
     /// <exception cref="FaultException">As of <see cref="AddAsync"/>; it is tried again whenever this is called.</exception>
     public async Task KeepProxyAsync(ulong generation, bool changed, bool cut, IProgress<HostStep>? progress = null)
     {
@@ -40,7 +37,7 @@ public sealed partial class HostFleet
             {
                 await (HasState(proxy, generation) ? proxy.ResumeAsync([], steps, closing.Token) : proxy.BootAsync([], steps, closing.Token)).ConfigureAwait(false);
             }
-            else if (changed)
+            else if (changed || cut)
             {
                 await proxy.ServeAsync(cut).ConfigureAwait(false);
             }
@@ -55,13 +52,14 @@ public sealed partial class HostFleet
         }
     }
 
-    /// <summary>Removes the proxy host with all that is its own; the directory that it shared stays.</summary>
+    public Task CutProxyAsync() => ProxyHost is null ? Task.CompletedTask : Options.Ports.CutAsync(HostDefinition.ProxyNumber);
+
+    public Task EndProxyAsync() => ProxyHost?.KillAsync() ?? Task.CompletedTask;
+
     public Task RemoveProxyAsync() => ProxyHost is { } proxy ? ForgetAsync(proxy) : Task.CompletedTask;
 
-    /// <summary>The proxy's logs were put aside: it goes on in new ones.</summary>
     public Task ReopenProxyLogsAsync() => ProxyHost?.ReopenLogsAsync() ?? Task.CompletedTask;
 
-    /// <summary>What hosts are to be told when they next settle.</summary>
     public void ExpectOutside(WayOutside? way)
     {
         outside = way;
@@ -71,11 +69,10 @@ public sealed partial class HostFleet
         }
     }
 
-    /// <summary>Tells every host of the way outside, now or when it next runs. Null: there is none.</summary>
     public Task TellOutsideAsync(WayOutside? way)
     {
-        outside = way;
-        return AllAsync(hosts.Values.Where(h => !h.Definition.IsProxy), h => h.TellOutsideAsync(way));
+        ExpectOutside(way);
+        return AllAsync(hosts.Values.Where(h => !h.Definition.IsProxy), h => h.TellOutsideAsync());
     }
 
     private VirtualHost Make(HostDefinition definition)

@@ -10,7 +10,7 @@ namespace Safes.Hypervisor.Hosts;
 /// The virtual hosts of an open safe. Made when the volume is unlocked, disposed before it is locked; between calls it holds nothing
 /// that would keep the volume, apart from the hosts' own processes.
 /// </summary>
-public sealed partial class HostFleet : IAsyncDisposable
+public sealed partial class HostFleet : IProxied, IAsyncDisposable
 {
     private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(60), CutLimit = TimeSpan.FromSeconds(5);
 

@@ -30,7 +30,7 @@ internal static class ProxyScripts
             chown -R proxy:proxy {Certificates}
         fi
         if {(cut ? "false" : "systemctl -q is-active safe-proxy")}; then
-            systemctl kill -s HUP safe-proxy
+            systemctl kill --kill-whom=main -s HUP safe-proxy
         else
             systemctl stop safe-proxy 2>/dev/null || true
             systemctl reset-failed safe-proxy 2>/dev/null || true
@@ -42,7 +42,7 @@ internal static class ProxyScripts
         """;
 
     /// <summary>Squid opens its logs anew: they were put aside.</summary>
-    public const string Reopen = "systemctl kill -s USR1 safe-proxy";
+    public const string Reopen = "systemctl kill --kill-whom=main -s USR1 safe-proxy";
 
     /// <summary>Programs in a host find the proxy from now on, and trust its authority.</summary>
     /// <param name="authority">Its certificate, PEM; checked by whoever made it.</param>

@@ -65,6 +65,7 @@ internal sealed partial class VirtualHost
 
         stop.ThrowIfCancellationRequested();
         await options.Ports.LetThroughAsync(Definition.Number, closing).ConfigureAwait(false);    // its own, no linked one: that is cancelled a moment later
+        admitted = true;
         Become(room);
     }
 
@@ -135,6 +136,11 @@ internal sealed partial class VirtualHost
         bool clock = already || await SetClockAsync(options.Limits.Agent).WaitAsync(stop).ConfigureAwait(false);
         if (!already)
         {
+            if (Definition.IsProxy && clock)
+            {
+                await ServeAsync(cut: true, stop).ConfigureAwait(false);     // whoever resumed it may have ended before it did
+            }
+
             await AdmitAsync(clock, clock && await ReserveAsync().ConfigureAwait(false), stop).ConfigureAwait(false);
         }
 

@@ -8,14 +8,25 @@ internal sealed partial class VirtualHost
     private static readonly TimeSpan ServeLimit = TimeSpan.FromSeconds(60);
 
     private volatile WayOutside? outside;
+    private volatile bool admitted;
+    private int telling;
 
     /// <summary>Proxy only: it serves by the files as they are now.</summary>
-    /// <param name="cut">What goes through it ends.</param>
+    /// <param name="cut">What goes through it ends: it is cut off, and let through again once it serves, if it was.</param>
     public Task ServeAsync(bool cut) => AloneAsync(async () =>
     {
         if (machine is not null)
         {
+            if (cut)
+            {
+                await options.Ports.CutAsync(Definition.Number).ConfigureAwait(false);     // also where it was let through a moment ago
+            }
+
             await ServeAsync(cut, default).ConfigureAwait(false);
+            if (cut && admitted)
+            {
+                await options.Ports.LetThroughAsync(Definition.Number, closing).ConfigureAwait(false);
+            }
         }
     });
 
@@ -32,16 +43,24 @@ internal sealed partial class VirtualHost
     /// <summary>What it is to be told when it next settles.</summary>
     public void Expect(WayOutside? way) => outside = way;
 
-    /// <summary>Tells it of the way outside, or that there is none, when it runs and has not been told; else once it settles.</summary>
-    public Task TellOutsideAsync(WayOutside? way) => AloneAsync(async () =>
+    /// <summary>Tells it what it is expected to know of the way outside when it runs and has not been told; else once it settles.</summary>
+    public async Task TellOutsideAsync()
     {
-        outside = way;
-        await TryTellOutsideAsync(default).ConfigureAwait(false);
-        if (!KnowsOutside && machine is not null)
+        if (Interlocked.Exchange(ref telling, 1) == 1)
         {
-            InBackground(token => SettleAsync(clock: true, token));
+            return;     // somebody waits for its turn already, and will tell the newest
         }
-    });
+
+        await AloneAsync(async () =>
+        {
+            Volatile.Write(ref telling, 0);
+            await TryTellOutsideAsync(default).ConfigureAwait(false);
+            if (!KnowsOutside && machine is not null)
+            {
+                InBackground(token => SettleAsync(clock: true, token));
+            }
+        }).ConfigureAwait(false);
+    }
 
     private bool KnowsOutside => Definition.IsProxy || Definition.Outside == (outside?.MarkFor(Definition.Name) ?? "");
 

@@ -343,7 +343,7 @@ internal sealed partial class VirtualHost(
 
     private void Attach(VirtualMachine started)
     {
-        expectedToEnd = false;
+        expectedToEnd = admitted = false;
         running = new CancellationTokenSource();
         machine = started;
         _ = WatchAsync(started, started.Qmp.NextEvent((name, _) => name == "SHUTDOWN"));

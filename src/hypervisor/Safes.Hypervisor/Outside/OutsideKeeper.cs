@@ -17,6 +17,9 @@ public sealed class OutsideKeeper : IAsyncDisposable
     // However the clock is set meanwhile, a rule does not outlive its end by more; and logs are looked at so often.
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(20), Again = TimeSpan.FromSeconds(5);
 
+    // So often a proxy that has to end what goes through it is asked to; then it is ended itself.
+    private const int MostFailed = 3;
+
     private readonly OutsideOptions options;
     private readonly ProxyFiles files;
     private readonly Channel<bool> asked = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -24,7 +27,8 @@ public sealed class OutsideKeeper : IAsyncDisposable
     private readonly SemaphoreSlim one = new(1);
     private volatile Func<IReadOnlyList<StandingRule>> standing = () => [];
     private OutsideRules? serving;
-    private bool unserved, ended;
+    private bool unserved, ended, unopened;
+    private int failed;
     private string told = "", opened = "";
     private Task running = Task.CompletedTask;
 
@@ -35,6 +39,9 @@ public sealed class OutsideKeeper : IAsyncDisposable
         options.Hosts.Changed += OnHost;
     }
 
+    /// <summary>Hosts are being told of the way outside.</summary>
+    internal Task Telling { get; private set; } = Task.CompletedTask;
+
     /// <summary>Why there is no way outside although rules say so; null: nothing is amiss.</summary>
     public string? Problem { get; private set; }
 
@@ -42,7 +49,8 @@ public sealed class OutsideKeeper : IAsyncDisposable
     /// Before hosts are resumed: the proxy, which is resumed with them, finds the configuration that holds now, and nobody gets past it by packets.
     /// </summary>
     /// <param name="rules">The rules that stand, whenever it is asked.</param>
-    public async Task PrepareAsync(Func<IReadOnlyList<StandingRule>> rules)
+    /// <param name="adopted">A proxy that runs from before safed was restarted: nobody knows by which rules, so it begins anew by these.</param>
+    public async Task PrepareAsync(Func<IReadOnlyList<StandingRule>> rules, bool adopted)
     {
         standing = rules;
         try
@@ -55,9 +63,9 @@ public sealed class OutsideKeeper : IAsyncDisposable
             }
 
             options.Hosts.ExpectOutside(WayOf(now, files.Prepare()));
-            unserved = files.Write(now, options.Resolvers());
+            unserved |= files.Write(now, options.Resolvers(), options.Own());
             await OpenAsync(now).ConfigureAwait(false);
-            serving = now;
+            (unserved, serving) = adopted ? (true, null) : (false, now);
         }
         catch (Exception e) when (e is IOException or FaultException)
         {
@@ -114,6 +122,17 @@ public sealed class OutsideKeeper : IAsyncDisposable
         }
     }
 
+    /// <summary>Puts the rules as they are now in force.</summary>
+    /// <returns>Why they are not by <paramref name="limit"/>, whereupon it is tried on; null: they are.</returns>
+    public async Task<string?> EnforceAsync(TimeSpan limit)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(closing.Token);
+        var keeping = KeepAsync();
+        bool done = await Task.WhenAny(keeping, Task.Delay(limit, either.Token)).ConfigureAwait(false) == keeping;
+        await either.CancelAsync().ConfigureAwait(false);
+        return done && await keeping.ConfigureAwait(false) ? null : Problem ?? "the proxy has not answered yet";
+    }
+
     /// <summary>What becomes of a request by the rules as they are now.</summary>
     public OutsideRules RulesNow() => OutsideRules.Of(standing(), options.Hosts.Addresses, options.Now());
 
@@ -138,19 +157,41 @@ public sealed class OutsideKeeper : IAsyncDisposable
         }
 
         string authority = files.Prepare();
-        bool changed = files.Write(now, resolvers) || unserved || serving is null;
-        // What no longer holds is cut: packets first, then what goes through Squid.
-        await OpenAsync(now).ConfigureAwait(false);
-        bool cut = unserved || serving is null || serving.Permits.Any(p => now.Permits.All(n => n.Rule != p.Rule)) ||
+        // Until it was served, whatever goes wrong meanwhile: the files alone do not tell.
+        unserved |= files.Write(now, resolvers, options.Own()) || serving is null;
+        bool cut = serving is null || serving.Permits.Any(p => now.Permits.All(n => n.Rule != p.Rule)) ||
             serving.Hosts.Any(h => !now.Hosts.TryGetValue(h.Key, out var address) || !address.Equals(h.Value));
-        (unserved, ended) = (changed, false);
-        await options.Hosts.KeepProxyAsync(options.Generation(), changed, cut, options.Progress).ConfigureAwait(false);
+        ended = false;
+        // What no longer holds is cut: packets first, then what goes through Squid, which is let through again once it serves by the rules.
+        if (cut)
+        {
+            await options.Hosts.CutProxyAsync().ConfigureAwait(false);
+        }
+
+        await OpenAsync(now).ConfigureAwait(false);
+        await ServeAsync(cut).ConfigureAwait(false);
         (unserved, serving) = (false, now);
-        await TellAsync(WayOf(now, authority)).ConfigureAwait(false);
-        if (files.Rotate())
+        Tell(WayOf(now, authority));
+        unopened |= files.Rotate();
+        if (unopened)
         {
             await options.Hosts.ReopenProxyLogsAsync().ConfigureAwait(false);
+            unopened = false;
         }
+    }
+
+    // One that does not answer stays cut, and is not asked for ever.
+    private async Task ServeAsync(bool cut)
+    {
+        if (failed >= MostFailed)
+        {
+            await options.Hosts.EndProxyAsync().ConfigureAwait(false);
+            failed = 0;
+        }
+
+        failed++;
+        await options.Hosts.KeepProxyAsync(options.Generation(), unserved || cut, cut, options.Progress).ConfigureAwait(false);
+        failed = 0;
     }
 
     private async Task EndAsync()
@@ -158,7 +199,7 @@ public sealed class OutsideKeeper : IAsyncDisposable
         if (!ended)
         {
             await CloseAsync().ConfigureAwait(false);
-            await TellAsync(null).ConfigureAwait(false);
+            Tell(null);
             ended = true;
         }
     }
@@ -166,7 +207,7 @@ public sealed class OutsideKeeper : IAsyncDisposable
     private async Task OpenAsync(OutsideRules rules)
     {
         var plan = PlanOf(rules);
-        string text = string.Join(' ', plan.Asking.Select(a => $"{a}").Concat(plan.Ports.Select(p => $"{p}")).Concat(plan.Resolvers.Select(r => $"{r}")));
+        string text = string.Join(' ', plan.Asking.Select(a => $"{a}").Concat(plan.Ports.Select(p => $"{p}")).Concat(plan.Resolvers.Select(r => $"{r}")).Concat(plan.Unreachable));
         if (text != opened)
         {
             await options.World.OpenAsync(plan).ConfigureAwait(false);
@@ -181,13 +222,13 @@ public sealed class OutsideKeeper : IAsyncDisposable
         await options.Hosts.RemoveProxyAsync().ConfigureAwait(false);
     }
 
-    // Whoever does not hear it now hears it once it settles.
-    private async Task TellAsync(WayOutside? way)
+    // Nobody waits for it: a host that does not listen keeps no rule from ending. Whoever does not hear it now hears it once it settles.
+    private void Tell(WayOutside? way)
     {
         string text = way is null ? "none" : $"{way.Proxy} {way.Authority} {string.Join(' ', way.Hosts.Order(StringComparer.Ordinal))}";
         if (text != told)
         {
-            await options.Hosts.TellOutsideAsync(way).ConfigureAwait(false);
+            Telling = options.Hosts.TellOutsideAsync(way);
             told = text;
         }
     }
@@ -197,7 +238,7 @@ public sealed class OutsideKeeper : IAsyncDisposable
 
     private WorldPlan PlanOf(OutsideRules rules) => new(
         [.. rules.Hosts.Where(h => rules.Concerns(h.Key)).Select(h => h.Value)], [.. rules.Permits.SelectMany(p => p.Ports).Distinct().Order()], [.. options.Resolvers()],
-        Unreachable.V4);
+        [.. Unreachable.V4, .. options.Own().Select(a => $"{a}/32")]);
 
     private void OnHost(HostStatus status)
     {

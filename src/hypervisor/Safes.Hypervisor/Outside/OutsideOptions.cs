@@ -13,7 +13,7 @@ public sealed record OutsideOptions
     /// <summary>The encrypted directory of the open volume.</summary>
     public required VolumeDirectory Root { get; init; }
 
-    public required HostFleet Hosts { get; init; }
+    public required IProxied Hosts { get; init; }
 
     public required IWorld World { get; init; }
 
@@ -28,6 +28,9 @@ public sealed record OutsideOptions
 
     /// <summary>Whom the proxy asks for names.</summary>
     public Func<IReadOnlyList<IPAddress>> Resolvers { get; init; } = Outside.Resolvers.OfServer;
+
+    /// <summary>The server's own public addresses.</summary>
+    public Func<IReadOnlyList<IPAddress>> Own { get; init; } = OwnAddresses.OfServer;
 
     public IProgress<HostStep>? Progress { get; init; }
 }

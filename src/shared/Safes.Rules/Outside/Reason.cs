@@ -30,7 +30,7 @@ public sealed record Reason(string What, string Command)
     public static Reason Inside(string name) =>
         new($"{name} leads to an address that is not on the internet (this server, a private network, or nothing); no rule can change that.", "");
 
-    public static Reason Strange => new("Inside its encrypted connection the request was for another destination than the connection itself.", "");
+    public static Reason Strange => new("Inside its encrypted connection the request was for another destination than the connection itself, or for a tunnel of its own.", "");
 
     /// <summary>Of what was decided; null: it is allowed.</summary>
     public static Reason? Of(Decision decision, OutsideRequest request, OutsideRules rules)

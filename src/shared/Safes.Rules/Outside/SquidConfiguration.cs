@@ -14,6 +14,9 @@ public static class SquidConfiguration
 
     public const string HelperName = "tunnel.py";
 
+    // Of one host: more than programs open, fewer than would keep the others from theirs.
+    private const int MostConnections = 1000;
+
     /// <summary>All files of the proxy's directory, by their names.</summary>
     public static IReadOnlyDictionary<string, string> Files(OutsideRules rules, SquidPlaces places)
     {
@@ -68,6 +71,7 @@ public static class SquidConfiguration
         email_err_data off
         shutdown_lifetime 0 seconds
         client_lifetime 1 day
+        client_ip_max_connections {{MostConnections}}
         request_header_max_size 32 KB
         pinger_enable off
         icp_port 0
@@ -77,18 +81,23 @@ public static class SquidConfiguration
         coredump_dir none
         logfile_rotate 0
         cache_log {{at.Logs}}/squid.log
-        logformat safes %ts %>a %rm %>rd %>rP %>st %<st %>Hs %{why}note %{rule}note %ssl::bump_mode %ssl::>sni
+        logformat safes %ts %>a %rm %>rd %>rP %>st %<st %>Hs %{why}note %{rule}note %ssl::bump_mode
         access_log stdio:{{at.Logs}}/requests safes
         # Says whether a tunnel begins with a TLS greeting that names its destination, in clear, and ties the tunnel to it.
-        external_acl_type safes_greeting concurrency=100 children-max=4 children-startup=1 children-idle=1 ttl=0 negative_ttl=0 cache=0 %>rd %>rP %>handshake /usr/bin/python3 {{at.Files}}/{{HelperName}} greeting
-        external_acl_type safes_same concurrency=100 children-max=2 children-startup=1 children-idle=1 ttl=3600 negative_ttl=3600 cache=1000 %{clt_conn_tag}note %>rd %>rP /usr/bin/python3 {{at.Files}}/{{HelperName}} same
+        external_acl_type safes_greeting concurrency=100 queue-size=100000 children-max=4 children-startup=1 children-idle=1 ttl=0 negative_ttl=0 cache=0 %>rd %>rP %>handshake /usr/bin/python3 {{at.Files}}/{{HelperName}} greeting
+        external_acl_type safes_same concurrency=100 queue-size=100000 children-max=2 children-startup=1 children-idle=1 ttl=3600 negative_ttl=3600 cache=1000 %{clt_conn_tag}note %>rd %>rP /usr/bin/python3 {{at.Files}}/{{HelperName}} same
         acl greeting external safes_greeting
         acl same external safes_same
+        # Of a connection: that a tunnel was asked for in it, and that it was found to be as it should be and goes on unopened.
+        acl begin annotate_client tunnel=begun
+        acl begun note tunnel begun
+        acl pass annotate_client passes=yes
+        acl passes note passes yes
         acl tunnel method CONNECT
         acl opened proto HTTPS
         acl web proto HTTP HTTPS
         acl by_address dstdom_regex -n (^|\.)(0x[0-9a-f]*|[0-9]+)$ :
-        acl unreachable dst {{string.Join(' ', Unreachable.V4)}}
+        acl unreachable dst {{string.Join(' ', Unreachable.V4.Concat(at.Own.Select(a => $"{a}")))}}
         acl unreachable dst {{string.Join(' ', Unreachable.V6)}}
         acl first at_step SslBump1
         acl second at_step SslBump2
@@ -141,12 +150,15 @@ public static class SquidConfiguration
 
     private static void Decide(StringBuilder to, OutsideRules rules)
     {
+        // A connection has one tunnel. Squid asks a second time before it lets bytes through unread, also where it got no answer about the greeting;
+        // and whoever asks for another tunnel inside an opened one, or inside what shows a refusal, would get one that nobody looks into.
+        Reject(to, "strange", "tunnel begun !passes", "begun !tunnel !opened", "opened !same");
+        to.Append("http_access deny tunnel begin !all\n");
         if (rules.Permits.Count > 0)
         {
             to.Append(CultureInfo.InvariantCulture, $"acl named any-of {string.Join(' ', rules.Permits.Select(p => $"rule_{p.Rule}"))}\n");
             Refuse(to, "by_address");
             Refuse(to, "inside", "named unreachable");
-            Refuse(to, "strange", "opened !same");
         }
         else
         {
@@ -187,7 +199,7 @@ public static class SquidConfiguration
         to.Append("http_access deny all\nssl_bump peek first\n");
         foreach (var permit in rules.Permits.Where(p => !p.Looks))
         {
-            to.Append(CultureInfo.InvariantCulture, $"ssl_bump splice second rule_{permit.Rule} greeting\n");
+            to.Append(CultureInfo.InvariantCulture, $"ssl_bump splice second rule_{permit.Rule} greeting pass\n");
         }
 
         foreach (var permit in rules.Permits.Where(p => p.Looks))
@@ -199,11 +211,18 @@ public static class SquidConfiguration
         to.Append("ssl_bump bump third\nssl_bump terminate all\n");
     }
 
+    private static void Refuse(StringBuilder to, string why, string when = "") => Reject(to, why, when.Length == 0 ? why : when);
+
     // The last name in the line is the one whose page is shown; it fits always, and leaves the reason for the log.
-    private static void Refuse(StringBuilder to, string why, string when = "")
+    private static void Reject(StringBuilder to, string why, params ReadOnlySpan<string> cases)
     {
-        string when2 = when.Length == 0 ? why : when;
-        to.Append(CultureInfo.InvariantCulture, $"acl why_{why} annotate_transaction why={why}\nhttp_access deny {when2} why_{why}\ndeny_info 403:{why} why_{why}\n");
+        to.Append(CultureInfo.InvariantCulture, $"acl why_{why} annotate_transaction why={why}\n");
+        foreach (string when in cases)
+        {
+            to.Append(CultureInfo.InvariantCulture, $"http_access deny {when} why_{why}\n");
+        }
+
+        to.Append(CultureInfo.InvariantCulture, $"deny_info 403:{why} why_{why}\n");
     }
 
     // The first that fits counts: the most generous of the rules for a request comes first.

@@ -21,6 +21,9 @@ public sealed record SquidPlaces(IPAddress Listen, string Files, string Logs, st
     /// <summary>Its name, for pages and answers.</summary>
     public string VisibleName { get; init; } = "proxy";
 
+    /// <summary>The server's own public addresses, which no rule reaches either.</summary>
+    public IReadOnlyList<IPAddress> Own { get; init; } = [];
+
     /// <summary>The user that it becomes.</summary>
     public string User { get; init; } = "proxy";
 }

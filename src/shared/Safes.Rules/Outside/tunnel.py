@@ -4,23 +4,29 @@ greeting NAME PORT HELLO: whether a tunnel to NAME begins with a TLS ClientHello
 same TAG NAME PORT: whether what is asked inside an opened tunnel is for the tunnel's own destination.
 """
 import base64
+import signal
 import struct
 import sys
 
 SERVER_NAME, ENCRYPTED_HELLO = 0, 0xFE0D
+# Bytes of a greeting in its records. The longest of browsers are of two thousand.
+MOST = 16384
 
 
 def extensions(records):
     """The extensions of a ClientHello in TLS records, by their numbers."""
-    message = b""
-    while records:
-        kind, _, size = struct.unpack(">BHH", records[:5])
-        if kind != 22 or len(records) < 5 + size:
+    parts, at, have, need = [], 0, 0, 4
+    while have < need:
+        kind, _, size = struct.unpack_from(">BHH", records, at)
+        part = records[at + 5:at + 5 + size]
+        if kind != 22 or size == 0 or len(part) < size:
             raise ValueError("no handshake")
-        message += records[5:5 + size]
-        records = records[5 + size:]
-        if len(message) >= 4 and len(message) >= 4 + int.from_bytes(message[1:4], "big"):
-            break
+        parts.append(part)
+        at, have = at + 5 + size, have + size
+        if need == 4 and have >= 4:
+            parts = [b"".join(parts)]
+            need += int.from_bytes(parts[0][1:4], "big")
+    message = b"".join(parts)
     if message[0] != 1:
         raise ValueError("no ClientHello")
     body = message[4:4 + int.from_bytes(message[1:4], "big")]
@@ -44,6 +50,8 @@ def extensions(records):
 
 def name_asked(hello):
     """The one host name in a ClientHello's server_name; None when there is not exactly one, or the true one is encrypted."""
+    if len(hello) > MOST * 4 // 3 + 4:
+        return None
     found = extensions(base64.b64decode(hello, validate=True))
     names = found.get(SERVER_NAME)
     if names is None or ENCRYPTED_HELLO in found:
@@ -65,6 +73,9 @@ def same(tag, name, port, *_):
 
 
 def main():
+    # Squid's own, which may come to all processes of its unit: it ends helpers by closing their pipes.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     ask = {"greeting": greeting, "same": same}[sys.argv[1]]
     for line in sys.stdin:
         channel, *words = line.split()
