@@ -54,7 +54,17 @@ public class HostileText
         {
             var host = new Host
             {
-                Name = a, State = b, Note = a, Address = b, Image = a, Cpus = 2, MemoryBytes = 1 << 30, NextCpus = 3, UptimeSeconds = 900, Load = 1.5, SuspendedUnix = long.MaxValue,
+                Name = a,
+                State = b,
+                Note = a,
+                Address = b,
+                Image = a,
+                Cpus = 2,
+                MemoryBytes = 1 << 30,
+                NextCpus = 3,
+                UptimeSeconds = 900,
+                Load = 1.5,
+                SuspendedUnix = long.MaxValue,
             };
             string[] lines =
             [

@@ -24,7 +24,12 @@ internal sealed partial class Cuts : IDisposable
     /// <summary>How long each takes at most, so that a cut falls into it.</summary>
     private static readonly Dictionary<Act, double> Lasts = new()
     {
-        [Act.Working] = 1, [Act.Opening] = 4, [Act.Leaving] = 0.8, [Act.AddingAHost] = 9, [Act.StoppingAHost] = 4, [Act.StartingAHost] = 3,
+        [Act.Working] = 1,
+        [Act.Opening] = 4,
+        [Act.Leaving] = 0.8,
+        [Act.AddingAHost] = 9,
+        [Act.StoppingAHost] = 4,
+        [Act.StartingAHost] = 3,
     };
 
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(20), Bound = TimeSpan.FromSeconds(40), Patience = TimeSpan.FromSeconds(180);

@@ -102,7 +102,14 @@ public sealed class ExplorationTests
     /// <summary>About to lock, with somebody in the way.</summary>
     private static World ClosingWorld => OpenWorld with
     {
-        Allowed = [], Hosts = false, Inside = false, Recorded = [], Held = true, Guardian = S(3), Guarded = S(3), LeaseEnd = S(0),
+        Allowed = [],
+        Hosts = false,
+        Inside = false,
+        Recorded = [],
+        Held = true,
+        Guardian = S(3),
+        Guarded = S(3),
+        LeaseEnd = S(0),
         Plan = [new LockVolume(), new VerifyClosed()],
     };
 

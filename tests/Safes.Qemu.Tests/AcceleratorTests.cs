@@ -6,7 +6,14 @@ public sealed class AcceleratorTests
 {
     private static readonly Tools Tools = new()
     {
-        Qemu = "/q", QemuImg = "/i", Virtiofsd = ["/v"], Kernel = "/k", Modules = "/m", Busybox = "/b", Accelerator = "tcg", QemuVersion = "10.0.2",
+        Qemu = "/q",
+        QemuImg = "/i",
+        Virtiofsd = ["/v"],
+        Kernel = "/k",
+        Modules = "/m",
+        Busybox = "/b",
+        Accelerator = "tcg",
+        QemuVersion = "10.0.2",
     };
 
     private static readonly HostHardware Desk = new("desk", 1, 512L << 20, "52:54:00:53:01:0a", 64210, Guid.NewGuid());
@@ -16,8 +23,17 @@ public sealed class AcceleratorTests
     {
         var record = new StateRecord
         {
-            Host = "desk", Generation = 1, Digest = "", Length = 1, Ram = new FileMark(1, 1, 1), Disk = new FileMark(2, 1, 1), Qemu = "10.0.2",
-            Accelerator = "kvm", Cpu = "emulated", Hardware = Desk.Shape("tcg"), SavedUnix = 0,
+            Host = "desk",
+            Generation = 1,
+            Digest = "",
+            Length = 1,
+            Ram = new FileMark(1, 1, 1),
+            Disk = new FileMark(2, 1, 1),
+            Qemu = "10.0.2",
+            Accelerator = "kvm",
+            Cpu = "emulated",
+            Hardware = Desk.Shape("tcg"),
+            SavedUnix = 0,
         };
         Differs(Assert.Throws<StateMismatchException>(() => record.Check(Desk, new HostPlaces("/nowhere", "/nowhere", "/nowhere", "/nowhere"), Tools)));
     }

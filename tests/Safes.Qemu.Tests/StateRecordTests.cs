@@ -7,7 +7,14 @@ public sealed class StateRecordTests : IDisposable
 
     private static readonly Tools Tools = new()
     {
-        Qemu = "", QemuImg = "", Virtiofsd = [], Kernel = "", Modules = "", Busybox = "", Accelerator = "tcg", QemuVersion = "10.0.2",
+        Qemu = "",
+        QemuImg = "",
+        Virtiofsd = [],
+        Kernel = "",
+        Modules = "",
+        Busybox = "",
+        Accelerator = "tcg",
+        QemuVersion = "10.0.2",
     };
 
     private readonly HostPlaces places = new(Directory.CreateTempSubdirectory("safes-state").FullName, "", "", "");
@@ -21,8 +28,16 @@ public sealed class StateRecordTests : IDisposable
 
         new StateRecord
         {
-            Host = Hardware.Name, Generation = 1, Digest = StateRecord.DigestOf(places.State, 20), Length = 20, Ram = FileMark.Of(places.Ram)!,
-            Disk = FileMark.Of(places.Disk)!, Qemu = Tools.QemuVersion, Accelerator = "tcg", Cpu = HostCpu.Describe("tcg"), Hardware = Hardware.Shape("tcg"),
+            Host = Hardware.Name,
+            Generation = 1,
+            Digest = StateRecord.DigestOf(places.State, 20),
+            Length = 20,
+            Ram = FileMark.Of(places.Ram)!,
+            Disk = FileMark.Of(places.Disk)!,
+            Qemu = Tools.QemuVersion,
+            Accelerator = "tcg",
+            Cpu = HostCpu.Describe("tcg"),
+            Hardware = Hardware.Shape("tcg"),
             SavedUnix = 1,
         }.Write(places);
     }

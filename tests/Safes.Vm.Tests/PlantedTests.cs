@@ -220,8 +220,16 @@ public sealed class PlantedTests : IAsyncLifetime
 
         await File.WriteAllTextAsync(Path.Combine(directory, Bundle.ManifestFile), JsonSerializer.Serialize(new Dictionary<string, object>
         {
-            ["name"] = "x", ["memory_bytes"] = 128L << 20, ["cpus"] = 1, ["disk_bytes"] = Qcow2Disk.Bytes, ["files"] = digests, ["qemu_version"] = "10.0.2",
-            ["accelerator"] = "tcg", ["machine"] = "x", ["cpu"] = "x", ["hardware"] = "x",
+            ["name"] = "x",
+            ["memory_bytes"] = 128L << 20,
+            ["cpus"] = 1,
+            ["disk_bytes"] = Qcow2Disk.Bytes,
+            ["files"] = digests,
+            ["qemu_version"] = "10.0.2",
+            ["accelerator"] = "tcg",
+            ["machine"] = "x",
+            ["cpu"] = "x",
+            ["hardware"] = "x",
         }), TestContext.Current.CancellationToken);
         var copying = Bundle.Open(directory).CopyAsync(volume.At("images/copy"));
         var refused = await Assert.ThrowsAsync<StateMismatchException>(() => copying.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));

@@ -29,7 +29,11 @@ public sealed class PlainLogTests
     {
         var reply = new StateReply
         {
-            Name = a, Detail = b, Gateway = a, Guardian = b, State = State.Faulted,
+            Name = a,
+            Detail = b,
+            Gateway = a,
+            Guardian = b,
+            State = State.Faulted,
             Holders = { new Holder { Member = a, Device = b } },
             Hosts = { new Contracts.V1.Host { Name = a, State = b, Note = a } },
             Facts = { new KernelFact { Name = a, Value = b } },

@@ -147,7 +147,16 @@ public sealed class RestartedEffectsTests
         string run = Directory.CreateDirectory(Path.Combine(scene.Test.Place, "ledger", "hosts", host)).FullName;
         new HostDefinition
         {
-            Name = host, Number = 10, Image = "image", Cpus = 1, MemoryBytes = 1 << 20, DiskBytes = 1 << 20, Uuid = uuid, MachineId = uuid, Running = true, BootedUnix = 0,
+            Name = host,
+            Number = 10,
+            Image = "image",
+            Cpus = 1,
+            MemoryBytes = 1 << 20,
+            DiskBytes = 1 << 20,
+            Uuid = uuid,
+            MachineId = uuid,
+            Running = true,
+            BootedUnix = 0,
         }.Write(scene.Test.Volume.Root.Below("hosts"));
         string program = Path.Combine(scene.Test.Place, "qemu-system-test");
         File.CreateSymbolicLink(program, "/bin/sleep");

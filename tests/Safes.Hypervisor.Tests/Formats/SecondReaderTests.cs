@@ -33,8 +33,14 @@ public class SecondReaderTests
             password, new DeviceSecret(ds, Convert.FromHexString(Of("Salt"))), SafeId.Parse(Of("Safe")), member, device, Argon2Parameters.Floor);
         reader.Ask("ck", new JsonObject
         {
-            ["password"] = Of("Password"), ["ds"] = Of("Device"), ["salt"] = Of("Salt"), ["safe"] = Of("Safe"), ["member"] = Of("Member"),
-            ["device"] = Of("DeviceId"), ["kib"] = Argon2Parameters.FloorMemoryKiB, ["passes"] = Argon2Parameters.FloorPasses,
+            ["password"] = Of("Password"),
+            ["ds"] = Of("Device"),
+            ["salt"] = Of("Salt"),
+            ["safe"] = Of("Safe"),
+            ["member"] = Of("Member"),
+            ["device"] = Of("DeviceId"),
+            ["kib"] = Argon2Parameters.FloorMemoryKiB,
+            ["passes"] = Argon2Parameters.FloorPasses,
         }, v => Assert.Equal(Hex(Ledger.Reveal(ck)), v?.GetString()));
 
         var keys = HeaderQuestion(server, ck, member, device, pk);
@@ -215,8 +221,15 @@ public class SecondReaderTests
             byte[] box = OneTimeSeal.Seal(otpk, message, OpenAad.Encode(purpose, safe, device, pins.AsSpan(0, 32), pins.AsSpan(32), otpk, head, 5, request));
             var keys = new JsonObject
             {
-                ["seed"] = Hex(Ledger.Reveal(oneTime)), ["purpose"] = word, ["safe"] = safe.ToString(), ["device"] = device.ToString(), ["device_pin"] = Hex(pins.AsSpan(0, 32)),
-                ["server_pin"] = Hex(pins.AsSpan(32)), ["head"] = Hex(head), ["generation"] = 5, ["request"] = Hex(request),
+                ["seed"] = Hex(Ledger.Reveal(oneTime)),
+                ["purpose"] = word,
+                ["safe"] = safe.ToString(),
+                ["device"] = device.ToString(),
+                ["device_pin"] = Hex(pins.AsSpan(0, 32)),
+                ["server_pin"] = Hex(pins.AsSpan(32)),
+                ["head"] = Hex(head),
+                ["generation"] = 5,
+                ["request"] = Hex(request),
             };
             reader.Ask("sealed", box, keys, v => Assert.Equal(Hex(Ledger.Reveal(message)), v?.GetString()));
             foreach (byte[] other in Flips(box, 20).Concat(Cuts(box, 5)))
@@ -350,7 +363,11 @@ public class SecondReaderTests
 
     private static JsonObject HeaderQuestion(SecretBuffer server, SecretBuffer ck, MemberId member, DeviceId device, byte[] pk) => new()
     {
-        ["hs"] = Hex(Ledger.Reveal(server)), ["ck"] = Hex(Ledger.Reveal(ck)), ["member"] = member.ToString(), ["device"] = device.ToString(), ["pk"] = Hex(pk),
+        ["hs"] = Hex(Ledger.Reveal(server)),
+        ["ck"] = Hex(Ledger.Reveal(ck)),
+        ["member"] = member.ToString(),
+        ["device"] = device.ToString(),
+        ["pk"] = Hex(pk),
     };
 
     private static JsonObject ChainQuestion(byte[][] chain) => new() { ["chain"] = new JsonArray([.. chain.Select(e => JsonValue.Create(Hex(e)))]) };

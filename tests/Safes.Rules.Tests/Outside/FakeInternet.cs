@@ -13,8 +13,15 @@ internal sealed class FakeInternet : IAsyncDisposable
     /// <summary>Every name, and where it leads.</summary>
     public static readonly IReadOnlyDictionary<string, string> Names = new Dictionary<string, string>
     {
-        ["git.example.org"] = Server, ["www.example.org"] = Server, ["a.b.example.org"] = Server, ["example.org"] = Server, ["other.example.net"] = Other,
-        ["inner.example.org"] = "10.83.18.1", ["loop.example.org"] = "127.0.0.1", ["metadata.example.org"] = "169.254.169.254", ["six.example.org"] = "fd00:ec2::254",
+        ["git.example.org"] = Server,
+        ["www.example.org"] = Server,
+        ["a.b.example.org"] = Server,
+        ["example.org"] = Server,
+        ["other.example.net"] = Other,
+        ["inner.example.org"] = "10.83.18.1",
+        ["loop.example.org"] = "127.0.0.1",
+        ["metadata.example.org"] = "169.254.169.254",
+        ["six.example.org"] = "fd00:ec2::254",
     };
 
     public const string Server = "151.101.2.1", Other = "151.101.2.2", Resolver = "9.9.9.9", ProxyAddress = "10.83.17.2";

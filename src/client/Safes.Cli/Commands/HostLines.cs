@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Safes.Client.Reports;
-using Safes.Contracts.V1;
 using Safes.Contracts;
+using Safes.Contracts.V1;
 
 namespace Safes.Cli.Commands;
 

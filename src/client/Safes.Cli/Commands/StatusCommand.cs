@@ -7,8 +7,8 @@ using Safes.Client.Opening;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
 using Safes.Client.Session;
-using Safes.Contracts.V1;
 using Safes.Contracts;
+using Safes.Contracts.V1;
 
 namespace Safes.Cli.Commands;
 

@@ -58,7 +58,10 @@ internal static class StatusCommand
             using var vault = Vault.Load(paths.State);
             var reply = new StateReply
             {
-                Name = paths.Name, Gateway = "not asked", Guardian = "not asked", Detail = $"safed does not run: {e.Details.GetValueOrDefault("detail", "no process answers")}",
+                Name = paths.Name,
+                Gateway = "not asked",
+                Guardian = "not asked",
+                Detail = $"safed does not run: {e.Details.GetValueOrDefault("detail", "no process answers")}",
             };
             try
             {

@@ -146,7 +146,8 @@ internal sealed class IncomingFile : IDisposable
         if (await Background.Run(() => room.Files.Find(path), "find a file").ConfigureAwait(false) is { } found)
         {
             // Where nothing leaves unless it was approved, what is there is not even compared with what comes: digests of short files are their content.
-            if (room.DataOut != DataOut.Free)
+            bool compares = room.DataOut == DataOut.Free;
+            if (!compares)
             {
                 if (!told.Replace || found.IsDirectory)
                 {
