@@ -201,24 +201,26 @@ public class SquidTests
     }
 
     [Fact]
-    public async Task A_long_or_split_greeting_is_read_at_once_or_refused()
+    public async Task A_greeting_that_is_longer_than_any_is_not_looked_into()
     {
         await using var net = await FakeInternet.StartAsync(Hosts.Values);
         await using var squid = await RealSquid.StartAsync(net, Rules(Allow("build", "git.example.org")));
         string said = await Tool.RunAsync("python3", ["-c", """
-            import base64, sys, time
+            import base64, sys
             sys.path.insert(0, sys.argv[1])
             import tunnel
+            read = []
+            parts = tunnel.extensions
+            tunnel.extensions = lambda records: read.append(len(records)) or parts(records)
             def split(size): return b"".join(b"\x16\x03\x01\0\x01" + bytes([b]) for b in b"\x01" + (size - 4).to_bytes(3, "big") + bytes(size - 4))
-            begin = time.process_time()
             for size in (1000, 2700, 11000, 65000, 300000):
                 try:
                     tunnel.name_asked(base64.b64encode(split(size)).decode())
                 except (ValueError, IndexError):
                     pass
-            print(time.process_time() - begin < 0.1)
+            print(read)
             """, net.At("files")]);
-        Assert.Equal("True", said.Trim());
+        Assert.Equal("[6000, 16200]", said.Trim());    // longer ones are not even looked into
     }
 
     [Fact]
