@@ -224,6 +224,7 @@ public sealed class PutAndGetTests
         Assert.Equal([Contracts.V1.FileKind.Directory], await ListAsync("in"));
         Assert.Equal([], await ListAsync("in/pin"));
         Assert.Equal([], await ListAsync("in/none"));
+        Assert.Equal([], await ListAsync("in/pin/below"));
 
         async Task<Contracts.V1.PutReply> PutFirstAsync(bool replace)
         {

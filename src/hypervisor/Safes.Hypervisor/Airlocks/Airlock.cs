@@ -321,7 +321,6 @@ public sealed class Airlock(FileTree root, FileTree files)
             string gone = $".{Guid.NewGuid():n}";
             Stdio.Rename(place, name, place, gone);
             Fcntl.Sync(place);
-            Failpoint.Reach("airlock: set aside");
             name = gone;
         }
 

@@ -62,6 +62,10 @@ public sealed class OutContent : IDisposable
                     }
                 }
             }
+            catch (LinuxException e) when (e.Number != Errno.NoSpace)
+            {
+                throw new IOException($"something in {path} could not be read (errno {e.Number})");    // its words have the name
+            }
             catch (FaultException e) when (e.Details.ContainsKey("file"))
             {
                 throw FileTree.Refused(e.Code, path, e.Details.GetValueOrDefault("why", ""));    // a name below it is nobody's to know yet

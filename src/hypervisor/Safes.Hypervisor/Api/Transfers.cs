@@ -37,8 +37,8 @@ public sealed partial class SafeApi
             if (!request.All && room.DataOut != DataOut.Free)
             {
                 // Whoever puts something has to know whether a name is a directory's. More would tell what is in there.
-                var found = await Background.Run(() => room.Files.Find(path), "find a directory").ConfigureAwait(false);
-                var directory = found is { IsDirectory: true } ? new FileFound { Path = request.Path, Kind = FileKind.Directory } : throw FileTree.Refused(FaultCodes.FileUnknown, path);
+                bool isDirectory = await Background.Run(() => IsDirectory(room.Files, path), "find a directory").ConfigureAwait(false);
+                var directory = isDirectory ? new FileFound { Path = request.Path, Kind = FileKind.Directory } : throw FileTree.Refused(FaultCodes.FileUnknown, path);
                 await responseStream.WriteAsync(new FilesFound { Files = { directory } }, stop).ConfigureAwait(false);
                 return;
             }
@@ -55,6 +55,18 @@ public sealed partial class SafeApi
                 await responseStream.WriteAsync(found, stop).ConfigureAwait(false);
             }
         });
+
+    private static bool IsDirectory(FileTree files, FilePath path)
+    {
+        try
+        {
+            return files.Find(path) is { IsDirectory: true };
+        }
+        catch (FaultException)
+        {
+            return false;    // something on the way there is none
+        }
+    }
 
     private static async Task ListLetAsync(TransferRoom room, ListFilesRequest request, Visitor by, IServerStreamWriter<FilesFound> to, CancellationToken stop)
     {
