@@ -54,7 +54,7 @@ internal sealed class GetStream(TransferRoom room, Visitor by, IServerStreamWrit
         using var reader = await Background.Run(() => Reader(file, path, before.Length, request, stop), "take a file up").ConfigureAwait(false);
         if (request.Compare)
         {
-            room.RequireFree(asked is null);
+            room.RequireFree(leaves: asked is null);
             return reader.AtEnd && (long)request.Blocks == Block.Count(before.Length) && (asked is null || asked.File.Sha256.Span.SequenceEqual(reader.Digest))
                 ? Done(reader) : throw FileTree.Refused(FaultCodes.FileExists, path);
         }
