@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
-using Safes.Linux;
 
 namespace Safes.Network.Tests;
 
@@ -55,30 +53,11 @@ public class DirectionTests
         string gateway = await server.GatewayAsync(0), host = await server.HostAsync(10);
         IPAddress device = server.Addresses.Device(0), at = server.Addresses.Host(10);
         await server.Network.AllowDevicesAsync([device]);
-        using var fromDevice = Datagrams(gateway, device);
-        using var fromHost = Datagrams(host, at);
-        Assert.Equal((false, false), (await PassesAsync(fromDevice, fromHost, at), await PassesAsync(fromHost, fromDevice, device)));
+        using var fromDevice = TestServer.Datagrams(gateway, device, 9000);
+        using var fromHost = TestServer.Datagrams(host, at, 9000);
+        Assert.Equal((false, false), (await TestServer.PassesAsync(fromDevice, fromHost, at), await TestServer.PassesAsync(fromHost, fromDevice, device)));
         await TestServer.NftAsync(server.Plan.NamespacePin, "delete table bridge safe\n");
-        Assert.Equal((true, true), (await PassesAsync(fromDevice, fromHost, at), await PassesAsync(fromHost, fromDevice, device)));
-
-        static Socket Datagrams(string pin, IPAddress address) => Sched.InNetwork(pin, () =>
-        {
-            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            socket.Bind(new IPEndPoint(address, 9000));
-            return socket;
-        });
-
-        static async Task<bool> PassesAsync(Socket from, Socket to, IPAddress address)
-        {
-            bool heard = false;
-            for (int i = 0; i < 5 && !heard; i++)
-            {
-                await from.SendToAsync(new byte[] { 1 }, new IPEndPoint(address, 9000));
-                heard = await WaysInTests.HearsAsync(to, 300);
-            }
-
-            return heard;
-        }
+        Assert.Equal((true, true), (await TestServer.PassesAsync(fromDevice, fromHost, at), await TestServer.PassesAsync(fromHost, fromDevice, device)));
     }
 
     [Fact]

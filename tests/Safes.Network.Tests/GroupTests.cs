@@ -51,30 +51,11 @@ public class GroupTests
     {
         await using var server = await TestServer.WithNetworkAsync();
         string grouped = await server.HostAsync(10), free = await server.HostAsync(11);
-        using var atGrouped = Datagrams(grouped);
-        using var atFree = Datagrams(free);
-        Assert.Equal((true, true), (await PassesAsync(atFree, atGrouped, 10), await PassesAsync(atGrouped, atFree, 11)));    // and the neighbours are known
+        using var atGrouped = TestServer.Datagrams(grouped, server.Network.Port(10).Address6, 9000);
+        using var atFree = TestServer.Datagrams(free, server.Network.Port(11).Address6, 9000);
+        Assert.Equal((true, true), (await TestServer.PassesAsync(atFree, atGrouped, server.Network.Port(10).Address6), await TestServer.PassesAsync(atGrouped, atFree, server.Network.Port(11).Address6)));    // and the neighbours are known
         await server.Network.GroupAsync([[server.Network.Port(10)]]);
-        Assert.Equal((false, false), (await PassesAsync(atFree, atGrouped, 10), await PassesAsync(atGrouped, atFree, 11)));
-
-        Socket Datagrams(string pin) => Sched.InNetwork(pin, () =>
-        {
-            var socket = new Socket(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp);
-            socket.Bind(new IPEndPoint(IPAddress.IPv6Any, 9000));
-            return socket;
-        });
-
-        async Task<bool> PassesAsync(Socket from, Socket to, int number)
-        {
-            bool heard = false;
-            for (int i = 0; i < 5 && !heard; i++)
-            {
-                await from.SendToAsync(new byte[] { 1 }, new IPEndPoint(server.Network.Port(number).Address6, 9000));
-                heard = await WaysInTests.HearsAsync(to, 400);
-            }
-
-            return heard;
-        }
+        Assert.Equal((false, false), (await TestServer.PassesAsync(atFree, atGrouped, server.Network.Port(10).Address6), await TestServer.PassesAsync(atGrouped, atFree, server.Network.Port(11).Address6)));
     }
 
     [Fact]
@@ -99,13 +80,13 @@ public class GroupTests
         await from.ConnectAsync(server.Network.Port(11).Address6, 8000, TestContext.Current.CancellationToken);
         using var at = await listener.AcceptAsync(TestContext.Current.CancellationToken);
         from.Send([1]);
-        Assert.True(await WaysInTests.HearsAsync(at, 10_000));
+        Assert.True(await TestServer.HearsAsync(at, 10_000));
         await server.Network.GroupAsync([[server.Network.Port(10)]]);
         from.Send([2]);
         at.Send([3]);
-        Assert.False(await WaysInTests.HearsAsync(at, 700));
-        Assert.False(await WaysInTests.HearsAsync(from, 300));
+        Assert.False(await TestServer.HearsAsync(at, 700));
+        Assert.False(await TestServer.HearsAsync(from, 300));
         await server.Network.GroupAsync([]);
-        Assert.True(await WaysInTests.HearsAsync(at, 20_000));
+        Assert.True(await TestServer.HearsAsync(at, 20_000));
     }
 }

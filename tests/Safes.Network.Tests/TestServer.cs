@@ -173,6 +173,40 @@ internal sealed class TestServer : IAsyncDisposable
         return socket;
     });
 
+    /// <summary>For datagrams to and from an address.</summary>
+    public static Socket Datagrams(string pin, IPAddress address, int port) => Sched.InNetwork(pin, () =>
+    {
+        var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(address, port));
+        return socket;
+    });
+
+    /// <summary>Whether one of some datagrams arrives: what needs no answer shows each way by itself.</summary>
+    public static async Task<bool> PassesAsync(Socket from, Socket to, IPAddress address)
+    {
+        bool heard = false;
+        for (int i = 0; i < 5 && !heard; i++)
+        {
+            await from.SendToAsync(new byte[] { 1 }, new IPEndPoint(address, ((IPEndPoint)to.LocalEndPoint!).Port));
+            heard = await HearsAsync(to, 400);
+        }
+
+        return heard;
+    }
+
+    public static async Task<bool> HearsAsync(Socket socket, int milliseconds)
+    {
+        using var limit = new CancellationTokenSource(milliseconds);
+        try
+        {
+            return await socket.ReceiveAsync(new byte[10], limit.Token) > 0;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
     // SO_REUSEADDR and SO_REUSEPORT: an attempt may come from a port that is listened on, and be repeated at once.
     private static void Share(Socket socket)
     {

@@ -66,23 +66,10 @@ public class WaysInTests
             await server.Network.OpenWaysAsync(WaysIn.None);
             from.Send([1]);
             at.Send([2]);
-            Assert.False(await HearsAsync(at, 700), $"port {port}");
-            Assert.False(await HearsAsync(from, 300), $"port {port}");
+            Assert.False(await TestServer.HearsAsync(at, 700), $"port {port}");
+            Assert.False(await TestServer.HearsAsync(from, 300), $"port {port}");
             await server.Network.OpenWaysAsync(open);
-            Assert.True(await HearsAsync(at, 20_000), $"port {port}");
-        }
-    }
-
-    public static async Task<bool> HearsAsync(Socket socket, int milliseconds)
-    {
-        using var limit = new CancellationTokenSource(milliseconds);
-        try
-        {
-            return await socket.ReceiveAsync(new byte[10], limit.Token) > 0;
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
+            Assert.True(await TestServer.HearsAsync(at, 20_000), $"port {port}");
         }
     }
 }

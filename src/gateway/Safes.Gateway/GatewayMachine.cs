@@ -153,7 +153,7 @@ internal sealed class GatewayMachine
 
     private GatewayPong Pong(bool withPeers)
     {
-        var pong = new GatewayPong { UptimeSeconds = (ulong)BootClock.Now.TotalSeconds, FreeKib = FreeKib(), Allowed = (uint)admitted.Devices.Count };
+        var pong = new GatewayPong { UptimeSeconds = (ulong)BootClock.Now.TotalSeconds, FreeKib = (ulong)(Machine.MemoryAvailable ?? 0) >> 10, Allowed = (uint)admitted.Devices.Count };
         if (withPeers && settings is not null)
         {
             pong.Peers.AddRange(PeerStates.Parse(Run("wg", ["show", NftRules.Tunnel, "dump"])));
@@ -161,12 +161,6 @@ internal sealed class GatewayMachine
 
         return pong;
     }
-
-    private static ulong FreeKib() =>
-        File.ReadLines("/proc/meminfo").FirstOrDefault(l => l.StartsWith("MemAvailable:", StringComparison.Ordinal)) is { } line &&
-        ulong.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], out ulong kib)
-            ? kib
-            : 0;
 
     private static void Bring(string link, InterfaceAddress address)
     {

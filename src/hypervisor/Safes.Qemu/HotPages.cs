@@ -59,7 +59,7 @@ public static class HotPages
             return 0;
         }
 
-        long left = Math.Min(Most, MemoryAvailable() / 4), asked = 0;
+        long left = Math.Min(Most, (Machine.MemoryAvailable ?? 0) / 4), asked = 0;
         using var ram = Fcntl.Open(places.Ram, Fcntl.ReadOnly | Fcntl.NoFollow | Fcntl.NonBlock);
         for (int n = 0; IsOwn(ram) && n < hot.Length && asked < left; n++)
         {
@@ -210,8 +210,4 @@ public static class HotPages
     }
 
     private static long Hex(string number) => long.Parse(number, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
-
-    private static long MemoryAvailable() => long.Parse(
-        File.ReadLines("/proc/meminfo").First(l => l.StartsWith("MemAvailable:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
-        CultureInfo.InvariantCulture) << 10;
 }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Safes.Linux;
 
-/// <summary>sys/reboot.h, and which boot this is.</summary>
+/// <summary>sys/reboot.h, which boot this is, and what memory is left.</summary>
 public static partial class Machine
 {
     private const int AutoBoot = 0x01234567;
@@ -12,6 +12,13 @@ public static partial class Machine
 
     /// <summary>Another one at each boot.</summary>
     public static string BootId => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+
+    /// <summary>Bytes that programs can have without swapping, as the kernel reckons (MemAvailable of proc(5)); null: it does not say.</summary>
+    public static long? MemoryAvailable =>
+        File.ReadLines("/proc/meminfo").FirstOrDefault(l => l.StartsWith("MemAvailable:", StringComparison.Ordinal)) is { } line &&
+        long.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], out long kib)
+            ? kib << 10
+            : null;
 
     /// <summary>Restarts the machine at once: nothing is synced, no program is asked.</summary>
     public static void Reboot() => LinuxException.Check(NativeReboot(AutoBoot), "reboot");

@@ -14,6 +14,9 @@ public readonly record struct FileStatus(
     public bool IsDirectory => (Mode & TypeMask) == 0x4000;
 
     public uint Permissions => Mode & 0xfff;
+
+    /// <summary>Its owner, its group or all others may run it.</summary>
+    public bool IsExecutable => (Mode & 0x49) != 0;
 }
 
 /// <summary>sys/stat.h.</summary>

@@ -85,7 +85,7 @@ internal static class NetCommand
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
         var view = await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false);
-        SshHost[] hosts = [.. view.Reply.Hosts.Where(h => SshNames.IsHost(h.Name) && SshNames.IsAddress(h.Address, held.Profile.Address.Hosts)).Select(h => new SshHost(h.Name, h.Address))];
+        SshHost[] hosts = [.. view.Reply.Hosts.Select(h => SshNames.HostOf(h.Name, h.Address, held.Profile.Address.Hosts)).OfType<SshHost>()];
         string zone = SshNames.Zone(held.Zone, held.Profile.Name);
         foreach (string line in DeviceNames.Lines(zone, hosts))
         {

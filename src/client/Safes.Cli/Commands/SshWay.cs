@@ -17,12 +17,8 @@ internal sealed record SshWay(IReadOnlyList<string> Options, string Target)
     {
         var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, stop).ConfigureAwait(false);
         var found = status.Hosts.FirstOrDefault(h => h.Name == name || $"{h.Name}.{held.Zone}" == name) ?? throw new FaultException(FaultCodes.HostUnknown, ("host", name));
-        if (!SshNames.IsHost(found.Name) || !SshNames.IsAddress(found.Address, held.Profile.Address.Hosts))
-        {
-            throw new FaultException(FaultCodes.HostFailed, ("host", found.Name), ("why", "it has no address"));
-        }
-
-        var target = new SshHost(found.Name, found.Address);
+        var target = SshNames.HostOf(found.Name, found.Address, held.Profile.Address.Hosts)
+            ?? throw new FaultException(FaultCodes.HostFailed, ("host", found.Name), ("why", "it has no address"));
         var snippet = new SshSnippet(SshNames.Zone(held.Zone, held.Profile.Name), SshNames.Account(held.Info["account"]), held.Info["directory"], [target]);
         if (!File.Exists(snippet.Certificate))
         {

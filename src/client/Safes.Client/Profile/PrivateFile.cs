@@ -59,14 +59,22 @@ public static class PrivateFile
     /// <summary>Replaces a file whole and durably: after a crash there is the old or the new one.</summary>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
+        MakeDirectory(Path.GetDirectoryName(path)!);
+        Replace(path, content, OwnerOnly);
+    }
+
+    /// <summary>Any file, of any mode, whole and durably; its directory is there.</summary>
+    /// <exception cref="IOException">EBUSY, EXDEV as its HResult: the file is a mount, whose place no other one takes.</exception>
+    internal static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    {
         string directory = Path.GetDirectoryName(path)!;
-        MakeDirectory(directory);
         string fresh = Path.Combine(directory, $".{Path.GetFileName(path)}.{Guid.NewGuid():n}");
         try
         {
             using (SafeFileHandle file = Fcntl.Open(fresh, Fcntl.WriteOnly | Fcntl.Create | Fcntl.Exclusive | Fcntl.NoFollow))
             {
                 Unistd.Write(file, content);
+                File.SetUnixFileMode(file, mode);
                 Fcntl.Sync(file, fresh);
             }
 

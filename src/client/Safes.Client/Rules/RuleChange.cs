@@ -25,13 +25,7 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         var entries = new List<ReadOnlyMemory<byte>>();
         for (bool more = true; more;)
         {
-            var reply = await server.Calls.CallAsync(
-                (c, o) => c.GetRulesAsync(new RulesRequest { After = (ulong)entries.Count }, o), Server.CallLimit, stop).ConfigureAwait(false);
-            if (reply.Problem.Length > 0)
-            {
-                throw new FaultException(FaultCodes.RulesDamaged, ("why", Printable.Line(reply.Problem)));
-            }
-
+            var reply = await AskAsync(entries.Count, stop).ConfigureAwait(false);
             entries.AddRange(reply.Entries.Select(e => (ReadOnlyMemory<byte>)e.ToByteArray()));
             more = reply.More && reply.Entries.Count > 0 && entries.Count < RuleBook.MostEntries;
         }
@@ -54,19 +48,18 @@ public sealed class RuleChange(SafeProfile profile, Server server)
     public async Task CheckSeenAsync(CancellationToken stop)
     {
         var (count, head) = RulesSeen.Find(profile);
-        var request = new RulesRequest { After = (ulong)Math.Max(0, count - 1) };
-        var reply = await server.Calls.CallAsync((c, o) => c.GetRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
-        if (reply.Problem.Length > 0)
+        var reply = await AskAsync(Math.Max(0, count - 1), stop).ConfigureAwait(false);
+        if (count == 0)
         {
-            throw new FaultException(FaultCodes.RulesDamaged, ("why", Printable.Line(reply.Problem)));
+            return;
         }
 
-        if (count > 0 && reply.Entries.Count == 0)
+        if (reply.Entries is not [var last, ..])
         {
             throw new FaultException(FaultCodes.RulesDamaged, ("why", $"the server shows fewer than the {count} entries that this device has seen"));
         }
 
-        if (count > 0 && Convert.ToHexStringLower(SHA512.HashData(reply.Entries[0].Span)) != head)
+        if (Convert.ToHexStringLower(SHA512.HashData(last.Span)) != head)
         {
             throw RulesSeen.Other(count);
         }
@@ -100,5 +93,13 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         Waiting = Printable.Line(reply.Waiting);
         RulesSeen.Keep(profile, next);
         return next;
+    }
+
+    /// <exception cref="FaultException">rules-damaged: the server itself takes them for broken.</exception>
+    private async Task<RulesReply> AskAsync(int after, CancellationToken stop)
+    {
+        var request = new RulesRequest { After = (ulong)after };
+        var reply = await server.Calls.CallAsync((c, o) => c.GetRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        return reply.Problem.Length == 0 ? reply : throw new FaultException(FaultCodes.RulesDamaged, ("why", Printable.Line(reply.Problem)));
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Safes.Client.Profile;
 using Safes.Client.Ssh;
 using Safes.Linux;
 
@@ -81,28 +82,13 @@ public sealed class DeviceNames(string file, string owner)
 
     private void Store(byte[] text)
     {
-        string fresh = $"{file}.safes-{Guid.NewGuid():n}";
         try
         {
-            using (var written = Fcntl.Open(fresh, Fcntl.WriteOnly | Fcntl.Create | Fcntl.Exclusive | Fcntl.NoFollow))
-            {
-                Unistd.Write(written, text);
-                Fcntl.Sync(written, fresh);
-            }
-
-            File.SetUnixFileMode(fresh, File.Exists(file) ? File.GetUnixFileMode(file) : (UnixFileMode)0b110_100_100);
-            try
-            {
-                File.Move(fresh, file, overwrite: true);
-            }
-            catch (IOException e) when (e.HResult is Errno.Busy or Errno.CrossDevice)
-            {
-                WriteInPlace(text);     // in a container it is a mount, and no other file takes its place
-            }
+            PrivateFile.Replace(file, text, File.Exists(file) ? File.GetUnixFileMode(file) : (UnixFileMode)0b110_100_100);
         }
-        finally
+        catch (IOException e) when (e.HResult is Errno.Busy or Errno.CrossDevice)
         {
-            File.Delete(fresh);
+            WriteInPlace(text);     // in a container it is a mount, and no other file takes its place
         }
     }
 

@@ -92,7 +92,7 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
         {
             Snippet = Snippet with
             {
-                Hosts = [.. hosts.Where(h => SshNames.IsHost(h.Name) && SshNames.IsAddress(h.Address, profile.Address.Hosts)).Select(h => new SshHost(h.Name, h.Address))],
+                Hosts = [.. hosts.Select(h => SshNames.HostOf(h.Name, h.Address, profile.Address.Hosts)).OfType<SshHost>()],
             };
             SshFiles.Write(profile.Places, profile.Name, Snippet);
             names?.Write(Snippet.Zone, Snippet.Hosts);

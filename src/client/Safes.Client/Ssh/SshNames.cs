@@ -19,6 +19,9 @@ public static partial class SshNames
 
     public static bool IsHost(string text) => HostForm().IsMatch(text);
 
+    /// <summary>A host as a server tells of it; null when it cannot be one of the safe's.</summary>
+    public static SshHost? HostOf(string name, string address, IPNetwork hosts) => IsHost(name) && IsAddress(address, hosts) ? new SshHost(name, address) : null;
+
     /// <param name="text">What a server says is a host's address.</param>
     /// <param name="hosts">Where the safe's hosts are, <see cref="AddressFile.Hosts"/>.</param>
     public static bool IsAddress(string text, IPNetwork hosts) =>

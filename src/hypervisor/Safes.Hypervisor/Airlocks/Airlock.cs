@@ -33,7 +33,6 @@ public sealed class Airlock(FileTree root, FileTree files)
     private readonly Lock gate = new();
     private SortedDictionary<ulong, OutEntry>? entries;
     private List<ulong> unreadable = [];
-    private ulong last;
 
     public OutLog Log { get; } = new(root);
 
@@ -113,8 +112,7 @@ public sealed class Airlock(FileTree root, FileTree files)
             OutContent.Take(made, files, paths, entry, stop);
             lock (gate)
             {
-                _ = Load();
-                entry.Number = last + 1;
+                entry.Number = Load().Keys.Concat(unreadable).DefaultIfEmpty().Max() + 1;
                 DurableFile.Write(made, "request", entry.ToByteArray());
                 Log.Write(now, entry.Number, "asked", by, ("files", OutLog.Text($"{entry.Files}")), ("bytes", OutLog.Text($"{entry.Bytes}")), DigestOf(entry), ("reason", OutLog.Text(reason)));
                 if (!Stdio.TryRename(place, RawPath.Of(name), place, RawPath.Of($"{entry.Number}"), replace: false))
@@ -123,7 +121,6 @@ public sealed class Airlock(FileTree root, FileTree files)
                 }
 
                 Load()[entry.Number] = entry;    // it is there from now on, whatever else fails
-                last = entry.Number;
                 Fcntl.Sync(place);
                 Tidy(place);
                 return entry.Clone();
@@ -194,7 +191,7 @@ public sealed class Airlock(FileTree root, FileTree files)
         // Who looks sees it on a device: that is for who may let it out, and not for who wants it out.
         throw look
             ? new FaultException(by.Member.IsOwner ? FaultCodes.RequestOwn : FaultCodes.NotOwner, ("number", $"{number}"), ("others", by.OthersOwn ? "yes" : ""))
-            : new FaultException(FaultCodes.NeedsApproval, ("number", $"{number}"), ("state", entry.State == OutState.OutRefused ? $"refused by {entry.DecidedBy}" : "not decided yet"));
+            : Withheld(entry);
     }
 
     /// <summary>The list of a request. Names, lengths and digests are data, which a host chooses: before a decision they are for owners.</summary>
@@ -204,7 +201,7 @@ public sealed class Airlock(FileTree root, FileTree files)
         var entry = Find(number);
         return MaySee(entry, by)
             ? new(root.OpenDirectory(Of(number)), entry)
-            : throw new FaultException(FaultCodes.NeedsApproval, ("number", $"{number}"), ("state", entry.State == OutState.OutRefused ? $"refused by {entry.DecidedBy}" : "not decided yet"));
+            : throw Withheld(entry);
     }
 
     /// <summary>All that are kept, by number, as somebody may see them.</summary>
@@ -227,6 +224,9 @@ public sealed class Airlock(FileTree root, FileTree files)
     private static ulong Order(ulong n) => n <= 1 ? n : System.Numerics.BitOperations.RoundUpToPowerOf2(n);
 
     private static bool MaySee(OutEntry entry, Visitor by) => by.Free || by.Member.IsOwner || entry.State == OutState.OutApproved;
+
+    private static FaultException Withheld(OutEntry entry) => new(
+        FaultCodes.NeedsApproval, ("number", $"{entry.Number}"), ("state", entry.State == OutState.OutRefused ? $"refused by {entry.DecidedBy}" : "not decided yet"));
 
     private static (string, byte[]) DigestOf(OutEntry entry) => ("digest", OutLog.Text(Convert.ToHexStringLower(entry.Digest.Span)));
 
@@ -263,7 +263,6 @@ public sealed class Airlock(FileTree root, FileTree files)
             {
                 if (ulong.TryParse(name.ToString(), out ulong number))
                 {
-                    last = Math.Max(last, number);
                     if (Read(place, name, number) is { } entry)
                     {
                         found[number] = entry;

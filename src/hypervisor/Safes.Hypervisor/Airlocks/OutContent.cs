@@ -15,7 +15,6 @@ namespace Safes.Hypervisor.Airlocks;
 public sealed class OutContent : IDisposable
 {
     private const int DigestLength = 32;
-    private const uint AnyoneRuns = 0x49;
 
     private readonly SafeFileHandle directory, checks;
     private Dictionary<ByteString, (OutFile File, long FirstBlock)>? byPath;
@@ -40,25 +39,21 @@ public sealed class OutContent : IDisposable
         {
             try
             {
-                using var listing = new FileListing(files, path, all: true);
-                while (listing.Next(stop) is { Files.Count: > 0 } found)
+                foreach (var one in Below(files, path, stop))
                 {
-                    foreach (var one in found.Files)
+                    bool file = one.Kind == FileKind.File;
+                    (entry.Files, entry.Bytes) = (entry.Files + (file ? 1U : 0), entry.Bytes + one.Length);
+                    entry.LeftOut += one.Kind is FileKind.File or FileKind.Directory ? 0U : 1;
+                    if (++looked > Airlock.MostEntries || entry.Files > Airlock.MostFiles || entry.Bytes > Airlock.MostBytes || (pathBytes += file ? one.Path.Length : 0) > Airlock.MostPathBytes)
                     {
-                        bool file = one.Kind == FileKind.File;
-                        (entry.Files, entry.Bytes) = (entry.Files + (file ? 1U : 0), entry.Bytes + one.Length);
-                        entry.LeftOut += one.Kind is FileKind.File or FileKind.Directory ? 0U : 1;
-                        if (++looked > Airlock.MostEntries || entry.Files > Airlock.MostFiles || entry.Bytes > Airlock.MostBytes || (pathBytes += file ? one.Path.Length : 0) > Airlock.MostPathBytes)
-                        {
-                            throw new FaultException(FaultCodes.BadRequest, ("what", "a request of more than 10,000 files, a tebibyte or a mebibyte of names; pack them (tar), or ask twice"));
-                        }
+                        throw new FaultException(FaultCodes.BadRequest, ("what", "a request of more than 10,000 files, a tebibyte or a mebibyte of names; pack them (tar), or ask twice"));
+                    }
 
-                        if (file)
-                        {
-                            var taken = Take(files, FilePath.Parse(one.Path.Span), one.Length, block, checks, stop);
-                            taken.WriteDelimitedTo(list);
-                            digest.AppendData(taken.ToByteArray());
-                        }
+                    if (file)
+                    {
+                        var taken = Take(files, FilePath.Parse(one.Path.Span), one.Length, block, checks, stop);
+                        taken.WriteDelimitedTo(list);
+                        digest.AppendData(taken.ToByteArray());
                     }
                 }
             }
@@ -124,7 +119,17 @@ public sealed class OutContent : IDisposable
         directory.Dispose();
     }
 
-    internal static bool IsExecutable(FileStatus file) => (file.Permissions & AnyoneRuns) != 0;
+    private static IEnumerable<FileFound> Below(FileTree files, FilePath path, CancellationToken stop)
+    {
+        using var listing = new FileListing(files, path, all: true);
+        while (listing.Next(stop) is { Files.Count: > 0 } found)
+        {
+            foreach (var one in found.Files)
+            {
+                yield return one;
+            }
+        }
+    }
 
     private static OutFile Take(FileTree files, FilePath path, ulong length, Block block, FileStream checks, CancellationToken stop)
     {
@@ -142,7 +147,7 @@ public sealed class OutContent : IDisposable
 
         var after = Stat.Of(file);
         return ((ulong)before.Length, after.Length, after.ModifiedNanoseconds) == (length, before.Length, before.ModifiedNanoseconds)
-            ? new OutFile { Path = ByteString.CopyFrom(path.Bytes), Length = length, Sha256 = ByteString.CopyFrom(reader.Digest), Type = type, Executable = IsExecutable(before) }
+            ? new OutFile { Path = ByteString.CopyFrom(path.Bytes), Length = length, Sha256 = ByteString.CopyFrom(reader.Digest), Type = type, Executable = before.IsExecutable }
             : throw FileTree.Refused(FaultCodes.FileChanged, path, "it was written to meanwhile");
     }
 

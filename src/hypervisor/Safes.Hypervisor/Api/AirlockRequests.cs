@@ -68,7 +68,7 @@ public sealed partial class SafeApi
         });
 
     private Visitor VisitorOf(TransferRoom room, LiveSession session) => new(
-        MemberOf(session), session.DeviceName, parts.Vault.Roster!.Members.Any(m => m.IsOwner && m.Id != MemberOf(session).Id), room.DataOut == DataOut.Free);
+        MemberOf(session), session.DeviceName, parts.Vault.Roster!.Members.Any(m => m.IsOwner && m.Id != MemberOf(session).Id), room.IsFree);
 
     private static IEnumerable<T[]> Batches<T>(IEnumerable<T> all, Func<T, int> size)
     {

@@ -34,7 +34,7 @@ public sealed partial class SafeApi
             }
 
             var path = FilePath.Parse(request.Path.Span);
-            if (!request.All && room.DataOut != DataOut.Free)
+            if (!request.All && !room.IsFree)
             {
                 // Whoever puts something has to know whether a name is a directory's. More would tell what is in there.
                 bool isDirectory = await Background.Run(() => IsDirectory(room.Files, path), "find a directory").ConfigureAwait(false);

@@ -63,7 +63,7 @@ internal sealed class GetStream(TransferRoom room, Visitor by, IServerStreamWrit
         var told = new GetFile
         {
             Length = (ulong)before.Length,
-            Executable = asked?.File.Executable ?? OutContent.IsExecutable(before),
+            Executable = asked?.File.Executable ?? before.IsExecutable,
             ModifiedUnixNs = asked is null ? before.ModifiedNanoseconds : let!.Entry.AskedUnix * 1_000_000_000,
             Blocks = (ulong)reader.Next,
         };

@@ -124,7 +124,7 @@ internal sealed class IncomingFile : IDisposable
         if (!placed)
         {
             staged.Remove();
-            if (room.DataOut != DataOut.Free)
+            if (!room.IsFree)
             {
                 throw Exists();
             }
@@ -146,21 +146,14 @@ internal sealed class IncomingFile : IDisposable
         if (await Background.Run(() => room.Files.Find(path), "find a file").ConfigureAwait(false) is { } found)
         {
             // Where nothing leaves unless it was approved, what is there is not even compared with what comes: digests of short files are their content.
-            bool compares = room.DataOut == DataOut.Free;
-            if (!compares)
-            {
-                if (!told.Replace || found.IsDirectory)
-                {
-                    throw Exists();
-                }
-            }
-            else if (found.IsRegular && found.Length == Length)
+            bool compares = room.IsFree;
+            if (compares && found.IsRegular && found.Length == Length)
             {
                 there = told.Ask ? await Background.Run(() => DigestOf(path, stop), "compare a file").ConfigureAwait(false) : null;
             }
             else if (!told.Replace || found.IsDirectory)
             {
-                throw Exists(found.IsDirectory ? "a directory" : found.IsRegular ? "" : "neither a file nor a directory");
+                throw Exists(!compares || found.IsRegular ? "" : found.IsDirectory ? "a directory" : "neither a file nor a directory");
             }
         }
 

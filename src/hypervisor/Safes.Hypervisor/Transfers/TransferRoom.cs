@@ -52,10 +52,13 @@ public sealed class TransferRoom
 
     public Airlock Airlock { get; }
 
+    /// <summary>Data leave without approval, at this moment.</summary>
+    public bool IsFree => DataOut == DataOut.Free;
+
     /// <exception cref="FaultException">needs-approval: data do not leave freely, by now.</exception>
     public void RequireFree(bool leaves = true)
     {
-        if (leaves && DataOut != DataOut.Free)
+        if (leaves && !IsFree)
         {
             throw new FaultException(FaultCodes.NeedsApproval, ("mode", DataOutRule.WordOf(DataOut)));
         }
