@@ -50,18 +50,16 @@ internal static class Workload
         db = sqlite3.connect("/safe/load/numbers.db", timeout=60)
         print("database", *db.execute("select max(n), count(n) from number").fetchone(), db.execute("pragma integrity_check").fetchone()[0])
         g = ["git", "-c", "safe.directory=*", "-C", "/var/lib/load"]
-        last = subprocess.run([*g, "log", "-1", "--format=%s"], capture_output=True, text=True).stdout.strip()
-        count = subprocess.run([*g, "rev-list", "--count", "HEAD"], capture_output=True, text=True).stdout.strip()
-        def late(line):     # the work goes on: a commit that came between fsck's two looks is there by now
-            return line.startswith("missing commit ") or "invalid reflog entry" in line
-        def there(line):
-            ids = [w for w in line.split() if len(w) == 40]
-            return bool(ids) and all(subprocess.run([*g, "cat-file", "commit", i], capture_output=True).returncode == 0 for i in ids)
-        fsck = subprocess.run([*g, "fsck", "--full"], capture_output=True, text=True)
-        said = [l for l in (fsck.stdout + fsck.stderr).splitlines() if not l.startswith(("dangling", "Checking", "notice"))]
-        wrong = [l for l in said if not (late(l) and there(l))]
-        if fsck.returncode != 0 and not said: wrong = [f"fsck ended with {fsck.returncode}"]
-        print("git", last or 0, count or 0, "ok" if not wrong else "|".join(wrong))
+        # The work stands still meanwhile, as a cut would leave it: to fsck what comes between its two looks is missing.
+        subprocess.run(["systemctl", "kill", "-s", "STOP", "workload"], check=True)
+        try:
+            last = subprocess.run([*g, "log", "-1", "--format=%s"], capture_output=True, text=True).stdout.strip()
+            count = subprocess.run([*g, "rev-list", "--count", "HEAD"], capture_output=True, text=True).stdout.strip()
+            fsck = subprocess.run([*g, "fsck", "--full"], capture_output=True, text=True)
+        finally:
+            subprocess.run(["systemctl", "kill", "-s", "CONT", "workload"], check=True)
+        wrong = [l for l in (fsck.stdout + fsck.stderr).splitlines() if not l.startswith(("dangling", "Checking", "notice"))]
+        print("git", last or 0, count or 0, "ok" if fsck.returncode == 0 and not wrong else "|".join(wrong) or f"fsck ended with {fsck.returncode}")
         P
         """;
 
