@@ -2,6 +2,8 @@ using Google.Protobuf;
 using Safes.Client.Rules;
 using Safes.Client.Tests.Fake;
 using Safes.Contracts;
+using Safes.Keys;
+using Safes.Roster;
 using Safes.Rules;
 
 namespace Safes.Client.Tests;
@@ -33,6 +35,55 @@ public sealed class OwnersRules : IDisposable
         var twice = await Assert.ThrowsAsync<FaultException>(() => rules.AppendAsync(new ExposeRule("desk", 4), Stop));
         Assert.Equal((FaultCodes.RuleRefused, "rule 4 says the same"), (twice.Code, twice.Details["why"]));
         Assert.Equal(6, fake.Safe.Rules.Count);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Whoever_allows_something_waits_until_it_is_in_force()
+    {
+        await using var fake = await FakeServer.StartAsync();
+        using var profile = device.Own(fake.Safe);
+        using var server = TestDevice.ServerOf(fake, profile);
+        var rules = new RuleChange(profile, server);
+        (fake.Safe.RulesWaiting, fake.Safe.RulesWaitingFor) = ("the proxy boots\u001b[2J", 1);
+        await rules.AppendAsync(new AllowRule("desk", "git.example.org", 0, [], 0, 0, 0), Stop);
+        Assert.Equal("the proxy boots\ufffd[2J", rules.Waiting);
+        await rules.AwaitInForceAsync(Stop);
+        Assert.Equal(("", -1), (rules.Waiting, fake.Safe.RulesWaitingFor));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Nobody_who_was_removed_adds_rules_with_the_server_s_help()
+    {
+        await using var fake = await FakeServer.StartAsync();
+        using var profile = device.Own(fake.Safe);
+        using var server = TestDevice.ServerOf(fake, profile);
+        var rules = new RuleChange(profile, server);
+        var bob = DeviceKeys.Generate("bob", "laptop", Argon2Parameters.Floor);
+        using var seed = KemKeyPair.NewSeed();
+        var (safe, anna) = (fake.Safe, profile.Keys);
+        Roster(AddMember.Sign(safe.Roster!, anna.Device, anna.Signing, bob.Identity(seed), owner: true));
+        var with = safe.Roster!;
+        await rules.AppendAsync(Notebook, Stop);
+        var book = await rules.FetchAsync(Stop);
+        var late = RuleEntry.Sign(book, with, bob.Device, bob.Signing, new DataOutRule(DataOut.Free), DateTimeOffset.UnixEpoch);
+        Roster(RemoveMember.Sign(with, anna.Device, anna.Signing, with.Members.Single(m => m.Name == "bob").Id));
+
+        // The chain alone does not show it; who looked after he was removed knows it.
+        Assert.Equal(2, RuleBook.Replay(safe.Roster!.Safe, [.. safe.Rules.Select(r => (ReadOnlyMemory<byte>)r.ToByteArray()), late.Bytes], safe.Roster).Entries.Count);
+        await rules.CheckSeenAsync(await server.FetchRosterAsync(profile.Roster, Stop), Stop);
+        safe.Rules.Add(Of(late));
+        string why = "entry 2 is new, and signed by who was no owner any more when this device looked last";
+        foreach (var look in (Func<Task>[])[() => rules.FetchAsync(Stop), () => rules.CheckSeenAsync(safe.Roster!, Stop), () => rules.AppendAsync(new ExposeRule("desk", 9), Stop)])
+        {
+            var fault = await Assert.ThrowsAsync<FaultException>(look);
+            Assert.Equal((FaultCodes.RulesDamaged, why), (fault.Code, fault.Details["why"]));
+        }
+
+        // An owner who still is one signs under the roster that he knew.
+        safe.Rules[1] = Of(RuleEntry.Sign(book, with, anna.Device, anna.Signing, new DataOutRule(DataOut.Closed), DateTimeOffset.UnixEpoch));
+        Assert.Equal(DataOut.Closed, (await rules.FetchAsync(Stop)).DataOut);
+
+        void Roster(RosterEntry next) => safe.Roster = safe.Roster!.Extend(next);
     }
 
     [Fact(Timeout = 60_000)]

@@ -34,6 +34,16 @@ public static class VolumeLayout
             Stat.SetMode(made, mode);
         }
 
+        // Files that are to be let out are put there; it is the team's own, who may do away with it.
+        using (var share = Fcntl.OpenBeneath(safe, "share", Fcntl.ReadOnly | Fcntl.Directory | Fcntl.NoFollow))
+        {
+            Stat.MakeDirectory(share, "outbox", 0x5fd);
+            using var outbox = Fcntl.OpenBeneath(share, "outbox", Fcntl.ReadOnly | Fcntl.Directory | Fcntl.NoFollow);
+            Unistd.Chown(outbox, 0, TeamGroup);
+            Stat.SetMode(outbox, 0x5fd);
+            Fcntl.Sync(share);
+        }
+
         Fcntl.Sync(safe);
         Fcntl.Sync(root);
     }

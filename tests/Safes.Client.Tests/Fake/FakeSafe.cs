@@ -108,8 +108,11 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
     /// <summary>How many entries go into one answer.</summary>
     public int RulesAtOnce { get; set; } = 2;
 
-    /// <summary>Why a rule's end is not in force yet.</summary>
+    /// <summary>Why what was changed is not in force yet.</summary>
     public string RulesWaiting { get; set; } = "";
+
+    /// <summary>How often it is asked for until it is; negative: for ever.</summary>
+    public int RulesWaitingFor { get; set; } = -1;
 
     public string RulesProblem { get; set; } = "";
 
@@ -118,6 +121,7 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
         Entries = { Rules.Skip((int)request.After).Take(RulesAtOnce) },
         More = (int)request.After + RulesAtOnce < Rules.Count,
         Problem = RulesProblem,
+        Waiting = request.InForce && RulesWaitingFor-- != 0 ? RulesWaiting : "",
     });
 
     public override Task<ChangeRulesReply> ChangeRules(ChangeRulesRequest request, ServerCallContext context)

@@ -98,16 +98,30 @@ public sealed class OutsideKeeperTests : IAsyncLifetime
     {
         await using var keeper = await KeepingAsync(Git, Mirror);
         standing = [Git];
-        Assert.Null(await keeper.EnforceAsync(Limit));
+        Assert.Null(await keeper.EnforceAsync(Limit, heard: false));
         standing = [Git, Mirror];
-        Assert.Null(await keeper.EnforceAsync(Limit));
+        Assert.Null(await keeper.EnforceAsync(Limit, heard: false));
         standing = [Git];
         hosts.Before = step => step == "serve anew" ? throw new IOException("no answer") : Task.CompletedTask;
-        Assert.Equal("no answer", await keeper.EnforceAsync(Limit));
+        Assert.Equal("no answer", await keeper.EnforceAsync(Limit, heard: false));
         var never = new TaskCompletionSource();
         hosts.Before = step => step == "serve anew" ? never.Task : Task.CompletedTask;
-        Assert.NotNull(await keeper.EnforceAsync(TimeSpan.FromMilliseconds(50)));
+        Assert.NotNull(await keeper.EnforceAsync(TimeSpan.FromMilliseconds(50), heard: false));
         never.SetResult();
+    }
+
+    [Fact]
+    public async Task Whoever_gives_a_way_hears_whether_hosts_know_of_it_and_a_hostile_one_delays_no_end()
+    {
+        await using var keeper = await KeepingAsync(Git);
+        var never = new TaskCompletionSource();
+        hosts.Before = step => step.StartsWith("tell", StringComparison.Ordinal) ? never.Task : Task.CompletedTask;
+        hosts.Addresses = new Dictionary<string, IPAddress>(hosts.Addresses) { ["desk"] = IPAddress.Parse("10.83.17.11") };
+        standing = [Git, Mirror with { Rule = ((AllowRule)Mirror.Rule) with { From = "desk" } }];
+        Assert.Equal("not every host has heard of it", await keeper.EnforceAsync(TimeSpan.FromMilliseconds(50), heard: true));
+        Assert.Null(await keeper.EnforceAsync(Limit, heard: false));
+        never.SetResult();
+        Assert.Null(await keeper.EnforceAsync(Limit, heard: true));
     }
 
     [Fact]

@@ -58,6 +58,29 @@ public sealed class AirlockTests
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task What_a_request_holds_is_not_hidden_among_the_files_that_are_there()
+    {
+        await using var scene = await TeamAsync(DataOut.FourEyes);
+        using var bob = await scene.JoinAsync(scene.Safe.Ledger.People[1]);
+        foreach (string name in (string[])[".bashrc", ".ssh/authorized_keys", "deep/.note", "words"])
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(scene.Share($"outbox/{name}"))!);
+            File.WriteAllText(scene.Share($"outbox/{name}"), name);
+        }
+
+        await Of(scene.Server).AskAsync([FilePath.Parse("outbox")], "why", default);
+        await Of(bob).DecideAsync(1, approve: true, "because", default);
+        Directory.CreateDirectory(scene.Device("home"));
+        var into = await scene.GetAsync(["outbox"], scene.Device("home"), request: 1);
+        Assert.Equal([(FaultCodes.FileName, "outbox/.bashrc"), (FaultCodes.FileName, "outbox/.ssh/authorized_keys")], into.Failed.Select(f => (f.Fault.Code, f.Path)).Order());
+        Assert.Equal(["deep", "deep/.note", "words"], Scene.Names(scene.Device("home")));
+
+        Assert.Empty((await scene.GetAsync(["outbox/.bashrc"], scene.Device("home"), request: 1)).Failed);     // he named it himself
+        Assert.Empty((await scene.GetAsync(["outbox"], scene.Device("new"), request: 1)).Failed);
+        Assert.Equal([".bashrc", ".ssh", ".ssh/authorized_keys", "deep", "deep/.note", "words"], Scene.Names(scene.Device("new")));
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task Of_a_file_that_changed_after_the_request_no_changed_byte_leaves()
     {
         await using var scene = await TeamAsync(DataOut.FourEyes);

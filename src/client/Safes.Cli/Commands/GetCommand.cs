@@ -30,7 +30,7 @@ internal static class GetCommand
             using var profile = run.OpenProfile();
             using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
             var getting = new Getting(held.Server, named, given[^1], run.Get(replace), run.Get(request));
-            await TransferLines.RunAsync(run, profile.Name, getting.Outcome, getting.RunAsync).ConfigureAwait(false);
+            await TransferLines.RunAsync(run, profile.Name, getting.Outcome, "received", getting.RunAsync).ConfigureAwait(false);
         });
     }
 }

@@ -20,12 +20,13 @@ internal static class NetCommand
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
         var view = await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false);
-        foreach (string line in NetLines.Text(view))
+        var book = await BookAsync(run, new RuleChange(profile, held.Server)).ConfigureAwait(false);
+        foreach (string line in NetLines.Text(view, book))
         {
             run.Screen.Say(line);
         }
 
-        run.Screen.Result(NetLines.Json(profile.Name, view));
+        run.Screen.Result(NetLines.Json(profile.Name, view, book));
     });
 
     private static Command Group()
@@ -44,7 +45,7 @@ internal static class NetCommand
                 }
 
                 return AppendAsync(run, view => members.ToList().ForEach(h => view.Find(h)), _ => new GroupRule(group, members),
-                    members.Length == 0 ? $"group {group} dissolved" : $"group {group}: {string.Join(", ", members)} reach each other and nobody else");
+                    _ => members.Length == 0 ? $"group {group} dissolved" : $"group {group}: {string.Join(", ", members)} reach each other and nobody else");
             });
     }
 
@@ -64,7 +65,7 @@ internal static class NetCommand
                 {
                     throw new FaultException(FaultCodes.AlreadyExposed, ("service", $"{wanted}"));
                 }
-            }, _ => new ExposeRule(wanted.Host, wanted.Port), $"members reach {wanted}");
+            }, _ => new ExposeRule(wanted.Host, wanted.Port), view => $"members reach {wanted} at {Printable.Line(view.Find(wanted.Host).Address)}:{wanted.Port}");
         });
     }
 
@@ -76,7 +77,7 @@ internal static class NetCommand
             var wanted = HostPortText.Parse(run.Get(service)!);
             return AppendAsync(run, _ => { }, book => new RemoveRule(
                 book.Standing.FirstOrDefault(s => s.Rule is ExposeRule e && e.Host == wanted.Host && e.Port == wanted.Port)?.Number
-                    ?? throw new FaultException(FaultCodes.RuleRefused, ("why", $"{wanted} is not open to members"))), $"members do not reach {wanted} any more");
+                    ?? throw new FaultException(FaultCodes.RuleRefused, ("why", $"{wanted} is not open to members"))), _ => $"members do not reach {wanted} any more");
         });
     }
 
@@ -95,16 +96,30 @@ internal static class NetCommand
         run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["names"] = new JsonObject(hosts.Select(h => KeyValuePair.Create($"{h.Name}.{zone}", (JsonNode?)h.Address))) });
     });
 
+    // Rules that are not whole let nothing out; what is inside is shown all the same.
+    private static async Task<RuleBook?> BookAsync(Invocation run, RuleChange rules)
+    {
+        try
+        {
+            return await rules.FetchAsync(run.Stop).ConfigureAwait(false);
+        }
+        catch (FaultException e) when (e.Code == FaultCodes.RulesDamaged)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Looks first whether the rule makes sense for the hosts there are; then signs it and hands it over.</summary>
-    private static async Task AppendAsync(Invocation run, Action<InsideView> check, Func<RuleBook, Rule> rule, string done)
+    private static async Task AppendAsync(Invocation run, Action<InsideView> check, Func<RuleBook, Rule> rule, Func<InsideView, string> done)
     {
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
         var rules = new RuleChange(profile, held.Server);
-        check(await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false));
+        var view = await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false);
+        check(view);
         var made = rule(await rules.FetchAsync(run.Stop).ConfigureAwait(false));
         var book = await rules.AppendAsync(made, run.Stop).ConfigureAwait(false);
-        run.Screen.Show(new Client.Reports.Report(Client.Reports.ReportKind.Done, "net", done));
-        run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["number"] = book.Entries.Count, ["done"] = done });
+        run.Screen.Show(new Client.Reports.Report(Client.Reports.ReportKind.Done, "net", done(view)));
+        run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["number"] = book.Entries.Count, ["done"] = done(view) });
     }
 }

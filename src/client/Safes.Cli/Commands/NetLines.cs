@@ -2,13 +2,16 @@ using System.Text.Json.Nodes;
 using Safes.Client.Network;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Rules;
+using Safes.Rules.Outside;
 
 namespace Safes.Cli.Commands;
 
 /// <summary>The inside network as people read it, and as scripts do.</summary>
 internal static class NetLines
 {
-    public static IEnumerable<string> Text(InsideView view)
+    /// <param name="book">The rules as this device has verified them; null: they are not whole.</param>
+    public static IEnumerable<string> Text(InsideView view, RuleBook? book)
     {
         var net = view.Reply;
         yield return $"  hosts in {Printable.Line(net.Prefix)} and {Printable.Line(net.Prefix6)}; devices come by the gateway, which is {(net.GatewayUp ? "up" : "down")}";
@@ -21,6 +24,7 @@ internal static class NetLines
             yield return $"  {Printable.Line(host.Name),-14} {Printable.Line(host.Address)}  {Printable.Line(host.Address6)}{(host.Group.Length > 0 ? $"  group {Printable.Line(host.Group)}" : "")}";
             yield return $"    reaches, and is reached by: {Join(view.Reached(host), "no other host")}";
             yield return $"    members reach: {Ways(net, host)}";
+            yield return $"    reaches outside: {(book is null ? "nothing: the rules are not whole" : Join(Outside(book, host).Select(s => $"{RuleLines.Destination((AllowRule)s.Rule)} (rule {s.Number})"), "nothing"))}";
             if (host.Spoofed + host.Refused > 0)
             {
                 yield return $"    refused since it started: {host.Spoofed} under a false name or of a forbidden kind, {host.Refused} to whom no rule lets it";
@@ -33,7 +37,7 @@ internal static class NetLines
         }
     }
 
-    public static JsonObject Json(string safe, InsideView view) => new()
+    public static JsonObject Json(string safe, InsideView view, RuleBook? book) => new()
     {
         ["safe"] = safe,
         ["prefix"] = view.Reply.Prefix,
@@ -48,11 +52,15 @@ internal static class NetLines
             ["address6"] = h.Address6,
             ["group"] = h.Group.Length > 0 ? h.Group : null,
             ["reaches"] = Array(view.Reached(h)),
+            ["outside"] = new JsonArray([.. Outside(book, h).Select(s => JsonValue.Create(s.Number))]),
             ["exposed"] = new JsonArray([.. h.Exposed.Select(p => JsonValue.Create(p))]),
             ["spoofed"] = h.Spoofed,
             ["refused"] = h.Refused,
         })]),
     };
+
+    private static IEnumerable<StandingRule> Outside(RuleBook? book, NetworkHost host) => (book?.Standing ?? []).Where(s =>
+        s.Rule is AllowRule a && (a.From == "*" || a.From == host.Name) && Permit.Of(s.Number, a)?.HasEnded(DateTimeOffset.UtcNow) == false);
 
     private static string Ways(NetworkReply net, NetworkHost host) => !net.Shell ? "nothing" : string.Join(", ", host.Exposed.Select(p => $"port {p}").Prepend("SSH"));
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Safes.Client.Connection;
+using Safes.Client.Reports;
 using Safes.Client.Rules;
 using Safes.Client.Session;
 using Safes.Contracts;
@@ -37,27 +38,28 @@ internal static class OutsideCommands
                 var rule = new AllowWish(
                     run.Get(host)!, run.Get(destination)!, run.Get(methods)?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [], (long)Sizes.Parse(run.Get(up)),
                     (long)Sizes.Parse(run.Get(down)), run.Get(until)).ToRule([.. status.Hosts.Select(h => h.Name)], DateTimeOffset.UtcNow);
-                var book = await new RuleChange(profile, held.Server).AppendAsync(rule, run.Stop).ConfigureAwait(false);
-                run.Screen.Show(new Client.Reports.Report(Client.Reports.ReportKind.Done, "rule", $"rule {book.Entries.Count}: {RuleLines.Words(rule)}"));
+                var change = new RuleChange(profile, held.Server);
+                var book = await RuleCommand.ChangeAsync(run, change, rule).ConfigureAwait(false);
+                run.Screen.Show(new Report(ReportKind.Done, "rule", RuleCommand.InForce($"rule {book.Entries.Count}: {RuleLines.Words(rule)}", change)));
                 if (Permit.Of(book.Entries.Count, rule) is { Looks: true })
                 {
                     run.Screen.Say("  the safe's proxy looks into what is encrypted there, under an authority of the safe's own, which its hosts trust");
                 }
 
-                run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["number"] = book.Entries.Count, ["done"] = RuleLines.Words(rule) });
+                run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["number"] = book.Entries.Count, ["done"] = RuleLines.Words(rule), ["waiting"] = change.Waiting });
             });
     }
 
     public static Command Explain()
     {
         var url = new Argument<string>("URL") { Description = "As the host asks for it" };
-        var host = new Option<string?>("--host") { Description = "The host that asks", HelpName = "HOST", CompletionSources = { Known.Hosts } };
+        var host = new Option<string>("--host") { Description = "The host that asks", HelpName = "HOST", Required = true, CompletionSources = { Known.Hosts } };
         var method = new Option<string?>("--method") { Description = "Of HTTP (default: GET)", HelpName = "METHOD" };
         var upload = new Option<string?>("--upload") { Description = "How much it sends", HelpName = "SIZE" };
         return new Command("explain", "Say which rule decides about a request, and the command that changes it.") { url, host, method, upload }
             .With("safe rule explain https://pypi.org/simple/ --host build").Does(async run =>
             {
-                string from = run.Get(host) ?? throw new FaultException(FaultCodes.Usage, ("what", "which host asks is missing"), ("hint", "--host build"));
+                string from = run.Get(host)!;
                 using var profile = run.OpenProfile();
                 using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
                 var (book, hosts) = await ReadAsync(run, profile, held).ConfigureAwait(false);

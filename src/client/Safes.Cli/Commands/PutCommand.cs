@@ -24,7 +24,7 @@ internal static class PutCommand
             using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
             var named = await Putting.AimAsync(held.Server, given[..^1], target, slash, run.Stop).ConfigureAwait(false);
             var putting = new Putting(held.Server, named, run.Get(replace));
-            await TransferLines.RunAsync(run, profile.Name, putting.Outcome, putting.RunAsync).ConfigureAwait(false);
+            await TransferLines.RunAsync(run, profile.Name, putting.Outcome, "sent", putting.RunAsync).ConfigureAwait(false);
         });
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Safes.Client.Reports;
 using Safes.Client.Rules;
 using Safes.Contracts;
 using Safes.Rules;
@@ -34,7 +35,7 @@ internal static class RuleCommand
 
     private static Command DataOutMode()
     {
-        var mode = new Argument<string>("MODE") { Description = "free: any member gets files; four-eyes: what another member approved; closed: the same, and no shell from devices" };
+        var mode = new Argument<string>("MODE") { Description = "free: any member gets files; four-eyes: what an owner other than who asks approved; closed: the same, and no shell from devices" };
         mode.AcceptOnlyFromAmong("free", "four-eyes", "closed");
         return new Command("data-out", "Decide how files leave the safe.") { mode }.With("safe rule data-out four-eyes").Does(run =>
             AppendAsync(run, new DataOutRule(DataOutRule.Parse(run.Get(mode)!)!.Value), $"data out: {run.Get(mode)}"));
@@ -46,9 +47,19 @@ internal static class RuleCommand
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
         var change = new RuleChange(profile, held.Server);
-        var book = await change.AppendAsync(rule, run.Stop).ConfigureAwait(false);
-        string said = change.Waiting.Length == 0 ? done : $"{done}; not yet in force: {change.Waiting} (it is tried on)";
-        run.Screen.Show(new Client.Reports.Report(Client.Reports.ReportKind.Done, "rule", said));
+        var book = await ChangeAsync(run, change, rule).ConfigureAwait(false);
+        run.Screen.Show(new Report(ReportKind.Done, "rule", InForce(done, change)));
         run.Screen.Result(new JsonObject { ["safe"] = profile.Name, ["number"] = book.Entries.Count, ["done"] = done, ["waiting"] = change.Waiting });
     }
+
+    /// <summary>Signs a rule, hands it over, and waits until it is in force.</summary>
+    internal static async Task<RuleBook> ChangeAsync(Invocation run, RuleChange change, Rule rule)
+    {
+        run.Screen.Show(new Report(ReportKind.Began, "rule") { WaitsFor = "the proxy and the hosts that it concerns" });
+        var book = await change.AppendAsync(rule, run.Stop).ConfigureAwait(false);
+        await change.AwaitInForceAsync(run.Stop).ConfigureAwait(false);
+        return book;
+    }
+
+    internal static string InForce(string done, RuleChange change) => change.Waiting.Length == 0 ? done : $"{done}; not yet in force: {change.Waiting} (it is tried on)";
 }

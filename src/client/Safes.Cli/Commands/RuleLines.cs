@@ -21,13 +21,16 @@ internal static class RuleLines
 
     public static string Words(Rule rule) => rule switch
     {
-        AllowRule a => $"{(a.From == "*" ? "every host" : a.From)} may reach {a.To}{(a.Port == 0 ? "" : $":{a.Port}")}{Limits(a)}",
+        AllowRule a => $"{(a.From == "*" ? "every host" : a.From)} may reach {Destination(a)}",
         GroupRule g => $"group {g.Group}: {string.Join(", ", g.Hosts)}",
         ExposeRule e => $"members reach {e.Host}:{e.Port}",
         DataOutRule d => $"data out: {DataOutRule.WordOf(d.Mode)}",
         RemoveRule r => $"rule {r.Number} removed",
         _ => rule.Kind,
     };
+
+    /// <summary>Where to, how, and until when.</summary>
+    public static string Destination(AllowRule rule) => $"{rule.To}{(rule.Port == 0 ? "" : $":{rule.Port}")}{Limits(rule)}";
 
     private static string Limits(AllowRule a) =>
         (a.Methods.Count == 0 ? "" : $" by {string.Join(", ", a.Methods)}") +

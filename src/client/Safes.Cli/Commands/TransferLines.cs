@@ -14,7 +14,8 @@ internal static class TransferLines
     private static readonly TimeSpan OnTerminal = TimeSpan.FromMilliseconds(500), Elsewhere = TimeSpan.FromSeconds(5);
 
     /// <summary>Runs it and tells about it; the exit status is that of the first file that did not go over.</summary>
-    public static async Task RunAsync(Invocation run, string safe, TransferOutcome outcome, Func<CancellationToken, Task> transfer)
+    /// <param name="went">What bytes did: "sent", "received".</param>
+    public static async Task RunAsync(Invocation run, string safe, TransferOutcome outcome, string went, Func<CancellationToken, Task> transfer)
     {
         var begun = BootClock.Now;
         using (var ended = new CancellationTokenSource())
@@ -32,7 +33,7 @@ internal static class TransferLines
         }
 
         var took = BootClock.Now - begun;
-        run.Screen.Say(Summary(outcome, took));
+        run.Screen.Say(Summary(outcome, went, took));
         foreach (var (path, why) in run.Screen.Verbose ? outcome.Skipped : [])
         {
             run.Screen.Say($"left out: {Printable.Line(path)}: {why}");
@@ -60,15 +61,16 @@ internal static class TransferLines
             : throw new FaultException(FaultCodes.Usage, ("what", $"'{given}' is no path in a safe"), ("hint", "paths in a safe are as its hosts see them: /safe/.."));
     }
 
-    public static string Summary(TransferOutcome o, TimeSpan took)
+    public static string Summary(TransferOutcome o, string went, TimeSpan took)
     {
-        var parts = new List<string> { Count(o.Files, "file") + (o.Already > 0 ? $" ({o.Already} there already)" : "") };
+        var parts = new List<string> { (o.Files == 0 ? "no file" : Count(o.Files, "file")) + (o.Already > 0 ? $" ({o.Already} there already)" : "") };
         if (o.Directories > 0)
         {
             parts.Add(Count(o.Directories, "directory", "directories"));
         }
 
-        string text = string.Join(", ", parts) + $": {Size(o.Bytes)}, {Size(o.Sent)} of it sent in {Screen(took)}";
+        string moved = $"{Size(o.Sent)} {(o.Sent < o.Bytes ? "of it " : "")}{went} in {Screen(took)}";
+        string text = string.Join(", ", parts) + (o.Sent == o.Bytes ? $": {moved}" : $": {Size(o.Bytes)}, {moved}");
         return text + (o.Skips > 0 ? $"; {Count(o.Skips, "link, device or pipe", "links, devices or pipes")} left out" : "")
             + (o.Failures > 0 ? $"; {o.Failures} did not go over" : "") + (o.Resumed > 0 ? $"; the connection was lost {Count(o.Resumed, "time")} and taken up again" : "");
     }

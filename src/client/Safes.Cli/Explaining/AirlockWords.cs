@@ -10,7 +10,7 @@ internal static class AirlockWords
     [
         (NeedsApproval, f => f.Has("number")
             ? new($"request {f["number"]} is {f["state"]}", Nothing, $"safe out show {f["number"]}")
-            : new($"files leave {f.Safe} only when an owner other than who asks has approved them{(f.Has("mode") ? $" ({f["mode"]})" : "")}", Nothing,
+            : new($"`safe get` lets files of {f.Safe} out only when an owner other than who asks has approved them{(f.Has("mode") ? $" ({f["mode"]})" : "")}", Nothing,
                 "put them into /safe/outbox, then safe out request /safe/outbox/.. --reason TEXT")),
         (RequestUnknown, f => new($"there is no request {f.Or("number", "of that number")}", Nothing, "safe out list")),
         (RequestDecided, f => new($"{Request(f)} was {f.Or("how", "decided")} already{(f.Has("member") ? $" by {f["member"]}" : "")}", "it stays so", "whoever wants it otherwise asks anew: safe out request")),

@@ -8,9 +8,9 @@ internal static class HostWords
 {
     public static (FaultCode Code, Func<Facts, Explanation> Words)[] All { get; } =
     [
-        (HostExists, f => new($"there is a host {Name(f)} already", Nothing, "safe host list")),
-        (HostUnknown, f => new($"there is no host {Name(f)}", Nothing, "safe host list")),
-        (HostName, f => new($"{Name(f)} cannot be a host's name", Nothing, "1 to 32 of a-z, 0-9 and -, beginning with a letter")),
+        (HostExists, f => new($"there is a host {Name(f, "of that name")} already", Nothing, "safe host list")),
+        (HostUnknown, f => new($"there is no host {Name(f, "of that name")}", Nothing, "safe host list")),
+        (HostName, f => new($"{Name(f, "that")} cannot be a host's name", Nothing, "1 to 32 of a-z, 0-9 and -, beginning with a letter")),
         (HostMemory, f => f.Bytes("wanted") % (1 << 20) != 0 ? new($"{f["wanted"]} bytes cannot be the size of a memory", Nothing, "whole MiB, such as 512M or 2G")
             : f.Bytes("least") is var least && f.Bytes("wanted") < least
             ? new($"{Size(f, "wanted")} is too little memory for {Name(f)}", Nothing, $"--memory with {Size(f, "least")} at least")
@@ -53,5 +53,5 @@ internal static class HostWords
 
     private const string Nothing = "nothing was changed";
 
-    private static string Name(Facts f) => f.Has("host") ? $"'{f["host"]}'" : f.Has("name") ? $"'{f["name"]}'" : "of that name";
+    private static string Name(Facts f, string otherwise = "that host") => f.Has("host") ? $"'{f["host"]}'" : f.Has("name") ? $"'{f["name"]}'" : otherwise;
 }

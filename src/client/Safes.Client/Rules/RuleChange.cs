@@ -5,6 +5,7 @@ using Safes.Client.Profile;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Keys;
+using Safes.Linux;
 using Safes.Roster;
 using Safes.Rules;
 
@@ -13,7 +14,10 @@ namespace Safes.Client.Rules;
 /// <summary>The owners' rules as a member's device sees them: it believes no rule that it has not verified against the roster it knows.</summary>
 public sealed class RuleChange(SafeProfile profile, Server server)
 {
-    /// <summary>Why what was taken away last still goes on; empty: it does not.</summary>
+    // A proxy that boots on a slow machine takes so long.
+    private static readonly TimeSpan InForceLimit = TimeSpan.FromMinutes(1);
+
+    /// <summary>Why what was changed last is not in force yet; empty: it is.</summary>
     public string Waiting { get; private set; } = "";
 
     /// <summary>What stands, verified from the first entry on.</summary>
@@ -33,8 +37,8 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         try
         {
             var book = RuleBook.Replay(roster.Safe, entries, roster);
-            RulesSeen.Check(profile, book);
-            RulesSeen.Keep(profile, book);
+            RulesSeen.Find(profile).Check(book, roster);
+            RulesSeen.Keep(profile, book, roster);
             return book;
         }
         catch (RuleException e)
@@ -43,25 +47,30 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         }
     }
 
-    /// <summary>Whether what is in force goes on from what this device has seen; by one entry, without verifying them all.</summary>
+    /// <summary>Whether what is in force goes on from what this device has seen; what is new is verified.</summary>
+    /// <param name="roster">As it is now, verified.</param>
     /// <exception cref="FaultException">rules-damaged: it does not; no-server and what else a call ends with.</exception>
-    public async Task CheckSeenAsync(CancellationToken stop)
+    public async Task CheckSeenAsync(SafeRoster roster, CancellationToken stop)
     {
-        var (count, head) = RulesSeen.Find(profile);
-        var reply = await AskAsync(Math.Max(0, count - 1), stop).ConfigureAwait(false);
-        if (count == 0)
+        var seen = RulesSeen.Find(profile);
+        var reply = await AskAsync(Math.Max(0, seen.Count - 1), stop).ConfigureAwait(false);
+        if (seen.Count > 0 && reply.Entries.Count == 0)
         {
-            return;
+            throw new FaultException(FaultCodes.RulesDamaged, ("why", $"the server shows fewer than the {seen.Count} entries that this device has seen"));
         }
 
-        if (reply.Entries is not [var last, ..])
+        if (seen.Count > 0 && Convert.ToHexStringLower(SHA512.HashData(reply.Entries[0].Span)) != seen.Head)
         {
-            throw new FaultException(FaultCodes.RulesDamaged, ("why", $"the server shows fewer than the {count} entries that this device has seen"));
+            throw seen.Other();
         }
 
-        if (Convert.ToHexStringLower(SHA512.HashData(last.Span)) != head)
+        if (reply.Entries.Count > Math.Min(1, seen.Count))
         {
-            throw RulesSeen.Other(count);
+            await FetchAsync(stop).ConfigureAwait(false);
+        }
+        else
+        {
+            seen.KeepUnder(profile, roster);
         }
     }
 
@@ -91,14 +100,25 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         var request = new ChangeRulesRequest { Entry = ByteString.CopyFrom(entry.Bytes.Span) };
         var reply = await server.Calls.CallAsync((c, o) => c.ChangeRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
         Waiting = Printable.Line(reply.Waiting);
-        RulesSeen.Keep(profile, next);
+        RulesSeen.Keep(profile, next, roster);
         return next;
     }
 
-    /// <exception cref="FaultException">rules-damaged: the server itself takes them for broken.</exception>
-    private async Task<RulesReply> AskAsync(int after, CancellationToken stop)
+    /// <summary>Waits for a minute until what was changed last is in force.</summary>
+    public async Task AwaitInForceAsync(CancellationToken stop)
     {
-        var request = new RulesRequest { After = (ulong)after };
+        var end = BootClock.Now + InForceLimit;
+        while (Waiting.Length > 0 && BootClock.Now < end)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), stop).ConfigureAwait(false);     // what fails at once is not asked for at once
+            Waiting = Printable.Line((await AskAsync(RuleBook.MostEntries, stop, inForce: true).ConfigureAwait(false)).Waiting);
+        }
+    }
+
+    /// <exception cref="FaultException">rules-damaged: the server itself takes them for broken.</exception>
+    private async Task<RulesReply> AskAsync(int after, CancellationToken stop, bool inForce = false)
+    {
+        var request = new RulesRequest { After = (ulong)after, InForce = inForce };
         var reply = await server.Calls.CallAsync((c, o) => c.GetRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
         return reply.Problem.Length == 0 ? reply : throw new FaultException(FaultCodes.RulesDamaged, ("why", Printable.Line(reply.Problem)));
     }

@@ -1,64 +1,83 @@
 using System.Globalization;
 using Safes.Client.Profile;
 using Safes.Contracts;
+using Safes.Roster;
 using Safes.Rules;
 
 namespace Safes.Client.Rules;
 
-/// <summary>How far this device has seen a safe's rules: it takes no chain that is shorter, nor one that went another way.</summary>
-internal static class RulesSeen
+/// <summary>
+/// How far a device has seen a safe's rules, and under which roster: it takes no chain that is shorter, nor one that went another way, nor new
+/// entries by who was no owner any more when it looked last, whatever older roster they name.
+/// </summary>
+/// <param name="Count">Entries.</param>
+/// <param name="Head">Of the last of them, in hexadecimal; empty: there was none.</param>
+/// <param name="RosterHead">In hexadecimal; empty: it has not looked yet.</param>
+internal sealed record RulesSeen(int Count, string Head, string RosterHead)
 {
-    private const string FileName = "rules.seen";
+    private const string FileName = "rules.seen", None = "-";
 
-    /// <exception cref="FaultException">rules-damaged: the server shows less than before, or something else; damaged-file.</exception>
-    public static void Check(SafeProfile profile, RuleBook shown)
-    {
-        var (count, head) = Find(profile);
-        if (count == 0)
-        {
-            return;
-        }
+    private const int HeadDigits = 128;
 
-        if (shown.Entries.Count < count)
-        {
-            throw new FaultException(FaultCodes.RulesDamaged, ("why", $"the server shows {shown.Entries.Count} entries, this device has seen {count}"));
-        }
-
-        if (Convert.ToHexStringLower(shown.Entries[count - 1].Head.Span) != head)
-        {
-            throw Other(count);
-        }
-    }
-
-    /// <summary>How many entries this device has seen, and the last one's head in hexadecimal; none: 0.</summary>
     /// <exception cref="FaultException">damaged-file.</exception>
-    public static (int Count, string Head) Find(SafeProfile profile)
+    public static RulesSeen Find(SafeProfile profile)
     {
         string path = PathOf(profile);
         if (!File.Exists(path))
         {
-            return (0, "");
+            return new RulesSeen(0, "", "");
         }
 
-        string[] seen = PrivateFile.ReadText(path).TrimEnd('\n').Split(' ');
-        if (seen is not [var digits, var head] || !int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count < 1 ||
-            head.Length != 128 || !head.All(char.IsAsciiHexDigitLower))
-        {
-            throw new FaultException(FaultCodes.DamagedFile, ("what", path));
-        }
-
-        return (count, head);
+        string[] words = PrivateFile.ReadText(path).TrimEnd('\n').Split(' ');
+        return words is [var digits, var head, var roster] && int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int count) &&
+            (count > 0 ? IsHead(head) : head == None) && IsHead(roster)
+            ? new RulesSeen(count, count > 0 ? head : "", roster)
+            : throw new FaultException(FaultCodes.DamagedFile, ("what", path));
     }
 
-    public static FaultException Other(int seen) => new(FaultCodes.RulesDamaged, ("why", $"they are not a continuation of the {seen} entries that this device has seen"));
+    public static void Keep(SafeProfile profile, RuleBook verified, SafeRoster roster) =>
+        new RulesSeen(verified.Entries.Count, Convert.ToHexStringLower(verified.Head.Span), Convert.ToHexStringLower(roster.Head.Span)).Write(profile);
 
-    public static void Keep(SafeProfile profile, RuleBook verified)
+    /// <summary>That nothing was added up to now, by the roster of now.</summary>
+    public void KeepUnder(SafeProfile profile, SafeRoster roster) => (this with { RosterHead = Convert.ToHexStringLower(roster.Head.Span) }).Write(profile);
+
+    /// <param name="roster">As it is now.</param>
+    /// <exception cref="FaultException">rules-damaged: the server shows less than before, or something else, or entries of who is no owner any more.</exception>
+    public void Check(RuleBook shown, SafeRoster roster)
     {
-        if (verified.Entries.Count > 0)
+        if (shown.Entries.Count < Count)
         {
-            PrivateFile.Write(PathOf(profile), System.Text.Encoding.ASCII.GetBytes($"{verified.Entries.Count} {Convert.ToHexStringLower(verified.Head.Span)}\n"));
+            throw new FaultException(FaultCodes.RulesDamaged, ("why", $"the server shows {shown.Entries.Count} entries, this device has seen {Count}"));
+        }
+
+        if (Count > 0 && Convert.ToHexStringLower(shown.Entries[Count - 1].Head.Span) != Head)
+        {
+            throw Other();
+        }
+
+        if (RosterHead.Length == 0)
+        {
+            return;
+        }
+
+        var then = roster.At(Convert.FromHexString(RosterHead)) ?? throw new FaultException(FaultCodes.RulesDamaged, ("why", "this device has seen them under another roster"));
+        foreach (var entry in shown.Entries.Skip(Count))
+        {
+            // An owner still signs under the roster that he knows; who was removed by then does not sign any more.
+            bool owned = then.FindDevice(entry.Author) is { } device && then.MemberOf(device).IsOwner;
+            if (!owned && roster.At(entry.RosterHead.Span)!.Count < then.Count)
+            {
+                throw new FaultException(FaultCodes.RulesDamaged, ("why", $"entry {entry.Number} is new, and signed by who was no owner any more when this device looked last"));
+            }
         }
     }
+
+    public FaultException Other() => new(FaultCodes.RulesDamaged, ("why", $"they are not a continuation of the {Count} entries that this device has seen"));
+
+    private void Write(SafeProfile profile) =>
+        PrivateFile.Write(PathOf(profile), System.Text.Encoding.ASCII.GetBytes($"{Count} {(Count > 0 ? Head : None)} {RosterHead}\n"));
+
+    private static bool IsHead(string text) => text.Length == HeadDigits && text.All(char.IsAsciiHexDigitLower);
 
     private static string PathOf(SafeProfile profile) => Path.Combine(profile.Places.Config, profile.Name, FileName);
 }

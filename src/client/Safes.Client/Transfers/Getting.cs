@@ -80,6 +80,9 @@ public sealed class Getting(Server server, IReadOnlyList<FilePath> named, string
         return (tree, path => into && !(let is not null && path.Equals(Outbox)) ? below.Below(path.IsRoot ? "safe"u8 : path.Name.Bytes) : below);
     }
 
+    // What a request holds is the server's word. Laid into a home as a whole it must not set up a shell or SSH there.
+    private bool IsHiddenAmongOthers(FilePath target, FilePath to) => let is not null && target.IsRoot && !to.IsRoot && to.Bytes[0] == (byte)'.';
+
     private async Task ListAsync(FileStream list, CancellationToken stop)
     {
         list.SetLength(0);
@@ -110,7 +113,15 @@ public sealed class Getting(Server server, IReadOnlyList<FilePath> named, string
                     break;
                 }
 
-                yield return new Wanted(at, tree, target.Below(at.From(path)), found.Kind, (long)found.Length);
+                var to = target.Below(at.From(path));
+                if (!IsHiddenAmongOthers(target, to))
+                {
+                    yield return new Wanted(at, tree, to, found.Kind, (long)found.Length);
+                }
+                else if (found.Kind == FileKind.File)
+                {
+                    Outcome.Fail(at.ToString(), FileTree.Refused(FaultCodes.FileName, at, "it would be hidden among your own files; get it by its name, or all into a new directory"));
+                }
             }
         }
     }

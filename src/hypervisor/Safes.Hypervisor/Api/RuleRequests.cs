@@ -18,11 +18,14 @@ public sealed partial class SafeApi
     /// <summary>Less than devices wait for an answer.</summary>
     private static readonly TimeSpan EnforceLimit = TimeSpan.FromSeconds(10);
 
-    public override Task<RulesReply> GetRules(RulesRequest request, ServerCallContext context)
+    public override async Task<RulesReply> GetRules(RulesRequest request, ServerCallContext context)
     {
         RequireSession(context);
+        string? waiting = request.InForce
+            ? await parts.Work.RunAsync(_ => Workspace.Outside.EnforceAsync(EnforceLimit, heard: true), context.CancellationToken).ConfigureAwait(false)
+            : null;
         var rules = Workspace.Rules;
-        var reply = new RulesReply { Problem = rules.Problem ?? "" };
+        var reply = new RulesReply { Problem = rules.Problem ?? "", Waiting = waiting ?? "" };
         var entries = rules.Book.Entries;
         int bytes = 0;
         for (int i = (int)Math.Min(request.After, (ulong)entries.Count); i < entries.Count && bytes < RulesPerReply; i++)
@@ -32,7 +35,7 @@ public sealed partial class SafeApi
         }
 
         reply.More = (ulong)entries.Count > request.After + (ulong)reply.Entries.Count;
-        return Task.FromResult(reply);
+        return reply;
     }
 
     public override async Task<ChangeRulesReply> ChangeRules(ChangeRulesRequest request, ServerCallContext context)
@@ -44,10 +47,10 @@ public sealed partial class SafeApi
             {
                 var roster = parts.Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
                 Check(request.Entry.ToByteArray());
-                bool ends = TakesAWayAway(request.Entry.ToByteArray());
+                var (outside, gives) = Outside(request.Entry.ToByteArray());
                 var book = Workspace.Rules.Append(device, request.Entry.ToByteArray(), roster);
                 await parts.Safe.RulesChangedAsync().ConfigureAwait(false);
-                string? waiting = ends ? await Workspace.Outside.EnforceAsync(EnforceLimit).ConfigureAwait(false) : null;
+                string? waiting = outside ? await Workspace.Outside.EnforceAsync(EnforceLimit, heard: gives).ConfigureAwait(false) : null;
                 return new ChangeRulesReply { Number = (uint)book.Entries.Count, Waiting = waiting ?? "" };
             },
             context.CancellationToken).ConfigureAwait(false);
@@ -63,15 +66,17 @@ public sealed partial class SafeApi
             context.CancellationToken);
     }
 
-    private bool TakesAWayAway(byte[] entry)
+    // Whether it is about what is outside, and whether hosts reach more of it by it.
+    private (bool IsAbout, bool Gives) Outside(byte[] entry)
     {
         try
         {
-            return RuleEntry.Parse(entry).Rule is RemoveRule remove && Workspace.Rules.Book.Standing.Any(s => s.Number == remove.Number && s.Rule is AllowRule);
+            var rule = RuleEntry.Parse(entry).Rule;
+            return (rule is AllowRule || (rule is RemoveRule remove && Workspace.Rules.Book.Standing.Any(s => s.Number == remove.Number && s.Rule is AllowRule)), rule is AllowRule);
         }
         catch (MalformedException)
         {
-            return false;       // said when it is appended
+            return default;     // said when it is appended
         }
     }
 

@@ -183,6 +183,7 @@ internal static class InitCommand
             Failpoint.Reach("init: finished");
             say.Line($"Safe '{wish.Paths.Name}' waits for its owner. It has no key yet; nothing on this server can open it.");
             say.Line($"Send this to {owner.Identity.MemberName} (it is not secret):  {Relative(wish.Address)}     fingerprint {address.Fingerprint}");
+            say.Line($"Nobody reaches it before its service runs:  systemctl enable --now safed@{wish.Paths.Name}     (or: safed run {wish.Paths.Name})");
             return 0;
         }
         catch (Exception)

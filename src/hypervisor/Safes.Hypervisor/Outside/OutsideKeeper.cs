@@ -123,14 +123,18 @@ public sealed class OutsideKeeper : IAsyncDisposable
     }
 
     /// <summary>Puts the rules as they are now in force.</summary>
-    /// <returns>Why they are not by <paramref name="limit"/>, whereupon it is tried on; null: they are.</returns>
-    public async Task<string?> EnforceAsync(TimeSpan limit)
+    /// <param name="heard">Also that hosts have heard of it: those that a rule lets out have to know where the proxy is.</param>
+    /// <returns>Why that is not done by <paramref name="limit"/>, whereupon it is tried on; null: it is.</returns>
+    public async Task<string?> EnforceAsync(TimeSpan limit, bool heard)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(closing.Token);
+        var over = Task.Delay(limit, either.Token);
         var keeping = KeepAsync();
-        bool done = await Task.WhenAny(keeping, Task.Delay(limit, either.Token)).ConfigureAwait(false) == keeping;
+        bool kept = await Task.WhenAny(keeping, over).ConfigureAwait(false) == keeping && await keeping.ConfigureAwait(false);
+        var telling = Telling;
+        bool told = kept && (!heard || await Task.WhenAny(telling, over).ConfigureAwait(false) == telling);
         await either.CancelAsync().ConfigureAwait(false);
-        return done && await keeping.ConfigureAwait(false) ? null : Problem ?? "the proxy has not answered yet";
+        return told ? null : kept ? "not every host has heard of it" : Problem ?? "the proxy has not answered yet";
     }
 
     /// <summary>What becomes of a request by the rules as they are now.</summary>
