@@ -138,6 +138,49 @@ public sealed class ADay : IAsyncLifetime
     }
 
     [Fact(Timeout = 180_000)]
+    public async Task What_owners_decide_about_the_network()
+    {
+        await EnrolAsync();
+        await safe.RunAsync(["open"], Password);
+        await safe.RunAsync(["host", "add", "build"]);
+        await safe.RunAsync(["host", "add", "desk"]);
+        shown.Clear();
+        await DoAsync(["rule", "list"]);
+        await DoAsync(["rule", "allow", "build", "pypi", "--until", "2h"]);
+        await DoAsync(["rule", "allow", "build", "git.example.org:443", "--methods", "GET,HEAD", "--upload-limit", "64K"]);
+        await DoAsync(["rule", "allow", "build", "pypi", "--until", "1970-01-01"]);
+        await DoAsync(["rule", "allow", "web", "pypi"]);
+        await DoAsync(["rule", "allow", "build", "pipy"]);
+        await DoAsync(["rule", "allow", "build", "10.0.0.1"]);
+        await DoAsync(["rule", "allow", "build", "https://git.example.org/"]);
+        await DoAsync(["rule", "allow", "build", "git.example.org:443", "--methods", "GET,HEAD", "--upload-limit", "64K"]);
+        await DoAsync(["rule", "list"]);
+        await DoAsync(["rule", "explain", "https://pypi.org/simple/", "--host", "build"]);
+        await DoAsync(["rule", "explain", "https://git.example.org/team/repo", "--host", "build", "--method", "POST"]);
+        await DoAsync(["rule", "explain", "http://example.org/", "--host", "desk"]);
+        await DoAsync(["rule", "explain", "http://example.org/"]);
+        await DoAsync(["rule", "log"]);
+        server.Safe.RequestLog = "1764241200 10.77.17.10 CONNECT pypi.org 443 812 20480 200 - 1 bump\n1764241201 10.77.17.10 GET example.org 80 0 0 403 none-build - -\n";
+        await DoAsync(["rule", "log"]);
+        await DoAsync(["net"]);
+        await DoAsync(["net", "expose", "build:8888", "--to", "members"]);
+        await DoAsync(["net", "expose", "web:8888"]);
+        await DoAsync(["net", "expose", "build:99999"]);
+        await DoAsync(["net", "conceal", "build:8889"]);
+        await DoAsync(["net", "conceal", "build:8888"]);
+        await DoAsync(["net", "group", "ci", "build", "desk"]);
+        await DoAsync(["net", "group", "other", "build"]);
+        await DoAsync(["net", "group", "ci"]);
+        (server.Safe.RulesWaiting, server.Safe.RulesWaitingFor) = ("the proxy has not answered yet", 0);
+        await DoAsync(["rule", "remove", "1"]);
+        await DoAsync(["rule", "remove", "1"]);
+        await DoAsync(["rule", "data-out", "four-eyes"]);
+        await DoAsync(["rule", "data-out", "maybe"]);
+        Transcript.Compare("rules", shown.ToString().Replace(safe.At("x")[..^1], "~/", StringComparison.Ordinal));
+        await safe.RunAsync(["leave"]);
+    }
+
+    [Fact(Timeout = 180_000)]
     public async Task A_lost_session_tells_cause_and_what_was_kept_to_whoever_waits_and_to_whoever_asks_later()
     {
         await EnrolAsync();
@@ -216,9 +259,10 @@ public sealed class ADay : IAsyncLifetime
         string[][] commands =
         [
             ["open", "--verbose"], ["host", "add", "build", "--verbose"], ["host", "add", "build"], ["host", "stop", "web"], ["status"], ["host", "list"], ["host", "log", "build"],
-            ["status", "--json"], ["host", "list", "--json"], ["host", "stop", "web", "--json"], ["member", "list"], ["host", "\u001b[2Jevil"], ["get", "/safe/none", "x"], ["out", "request", "/safe/outbox/x", "--reason", "y"],
+            ["status", "--json"], ["host", "list", "--json"], ["host", "stop", "web", "--json"], ["member", "list"], ["net"], ["net", "--json"], ["net", "names"], ["rule", "log"], ["rule", "allow", "build", "\u001b[2Jevil.org"], ["host", "\u001b[2Jevil"], ["get", "/safe/none", "x"], ["out", "request", "/safe/outbox/x", "--reason", "y"],
             ["out", "list"], ["out", "show", "1"], ["out", "log"], ["out", "list", "--json"], ["leave", "--verbose"], ["status"],
         ];
+        server.Safe.RequestLog = "1764241200 10.77.17.10 G\u001b[2JT e\u202evil\u001b]0;x\a.org 443 1 1 200 \u009b31m 1 -\n";
         foreach (string[] command in commands)
         {
             var said = await safe.RunAsync(command, command[0] == "open" ? Password : null);
