@@ -5,8 +5,7 @@ using System.Text.Json;
 namespace Safes.Keys.Tests;
 
 /// <summary>
-/// Published vectors through the very functions that the programs call. Those of Wycheproof (github.com/C2SP/wycheproof, Apache-2.0) are not
-/// kept here: SAFES_WYCHEPROOF names its folder testvectors_v1, without which they are skipped.
+/// Published vectors through the very functions that the programs call. Wycheproof's lie beside, with where they come from.
 /// </summary>
 public class PublicVectorTests
 {
@@ -142,16 +141,14 @@ public class PublicVectorTests
 
     private static void Each(string algorithm, Func<JsonElement, JsonElement, bool> holds)
     {
-        string? folder = Environment.GetEnvironmentVariable("SAFES_WYCHEPROOF");
-        Assert.SkipUnless(folder is not null, "SAFES_WYCHEPROOF does not name Wycheproof's testvectors_v1");
-        using var file = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder!, algorithm + "_test.json")));
+        using var file = JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Wycheproof", algorithm + ".json")));
         int done = 0;
         foreach (var group in file.RootElement.GetProperty("testGroups").EnumerateArray())
         {
             foreach (var test in group.GetProperty("tests").EnumerateArray())
             {
                 string result = test.GetProperty("result").GetString()!;
-                Assert.True(result == "acceptable" || holds(group, test) == (result == "valid"), $"{algorithm} {test.GetProperty("tcId")}: {test.GetProperty("comment")}, {result}");
+                Assert.True(result == "acceptable" || holds(group, test) == (result == "valid"), $"{algorithm} {test.GetProperty("tcId")}: {result}");
                 done++;
             }
         }
