@@ -3,6 +3,7 @@ using Safes.Client.Session;
 using Safes.Client.Tests.Fake;
 using Safes.Contracts;
 using Safes.Contracts.V1;
+using Safes.Linux;
 
 namespace Safes.Client.Tests;
 
@@ -72,6 +73,33 @@ public sealed class Leases : IDisposable
         Assert.Equal("expired", (await Lease(fake).KeepAsync(Stop)).Reason);
     }
 
+    [Theory(Timeout = 30_000)]
+    [InlineData(true, "no-session")]
+    [InlineData(false, "connection-lost")]
+    public async Task A_device_that_slept_for_longer_than_its_lease_is_told_on_waking_why_its_session_ended(bool there, string reason)
+    {
+        var fake = await FakeServer.StartAsync();
+        fake.Safe.ResumeFault = FaultCodes.NoSession;
+        var clock = new SleepingClock();
+        var kept = Lease(fake, clock: clock).KeepAsync(Stop);
+        fake.Safe.Challenges.Writer.TryWrite(Challenge("one"));
+        await Until(() => fake.Safe.Answers.Count == 1);
+        if (!there)
+        {
+            await fake.DisposeAsync();
+        }
+
+        // The connection stands as far as the device knows, and no timer of its runtime has seen the hour.
+        clock.Slept = TimeSpan.FromHours(1);
+        var end = await kept.WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        Assert.Equal(reason, end.Reason);
+        Assert.Equal(!there, EndWords.Cause(end).Contains("was away for 36", StringComparison.Ordinal));
+        if (there)
+        {
+            await fake.DisposeAsync();
+        }
+    }
+
     [Fact(Timeout = 30_000)]
     public async Task Notices_reach_whoever_listens()
     {
@@ -88,7 +116,18 @@ public sealed class Leases : IDisposable
 
     private static LeaseChallenge Challenge(string text) => new() { Challenge = ByteString.CopyFromUtf8(text) };
 
-    private Lease Lease(FakeServer fake, Action<Notice>? notice = null)
+    private sealed class SleepingClock : TimeProvider
+    {
+        private long slept;
+
+        public TimeSpan Slept { set => Volatile.Write(ref slept, value.Ticks); }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => BootClock.Now.Ticks + Volatile.Read(ref slept);
+    }
+
+    private Lease Lease(FakeServer fake, Action<Notice>? notice = null, TimeProvider? clock = null)
     {
         var profile = device.Own(fake.Safe);
         var opened = new Opened
@@ -97,7 +136,7 @@ public sealed class Leases : IDisposable
             Token = ByteString.CopyFrom(fake.Safe.Token),
             LeaseSeconds = fake.Safe.LeaseSeconds,
         };
-        return new Lease(TestDevice.ServerOf(fake, profile), null, opened, notice ?? (_ => { }), TimeSpan.FromSeconds(1));
+        return new Lease(TestDevice.ServerOf(fake, profile), null, opened, notice ?? (_ => { }), TimeSpan.FromSeconds(1), clock: clock);
     }
 
     private static async Task Until(Func<bool> condition)

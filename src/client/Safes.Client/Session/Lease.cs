@@ -13,11 +13,14 @@ namespace Safes.Client.Session;
 /// restart of the server, as long as the lease may still hold.
 /// </summary>
 /// <param name="asked">Called at each challenge: the clock of whoever has to look at something from time to time.</param>
-public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Action<Notice> notice, TimeSpan? slack = null, Action? asked = null)
+/// <param name="clock">What goes on while the device sleeps; <see cref="BootClock"/> where there is no other.</param>
+public sealed class Lease(
+    Server server, DeviceTunnel? tunnel, Opened opened, Action<Notice> notice, TimeSpan? slack = null, Action? asked = null, TimeProvider? clock = null)
 {
-    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(15), AttemptLimit = TimeSpan.FromSeconds(6), Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(15), AttemptLimit = TimeSpan.FromSeconds(6), Pause = TimeSpan.FromSeconds(1), Look = TimeSpan.FromMilliseconds(500);
 
-    private TimeSpan answered = BootClock.Now;
+    private readonly TimeProvider clock = clock ?? BootClock.Instance;
+    private long answered = (clock ?? BootClock.Instance).GetTimestamp(), heard;
 
     private TimeSpan Length => TimeSpan.FromSeconds(opened.LeaseSeconds);
 
@@ -42,19 +45,20 @@ public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Ac
     private async Task<SessionEnd?> FollowAsync(CancellationToken stop)
     {
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        Volatile.Write(ref heard, clock.GetTimestamp());
+        var watching = WatchAsync(silence);
         try
         {
             using var call = server.Calls.Renew(silence.Token);
             await call.RequestStream.WriteAsync(new LeaseAnswer { Session = opened.Session }, silence.Token).ConfigureAwait(false);
             while (true)
             {
-                // A server that is connected but says nothing is as lost as one that is not.
-                silence.CancelAfter(Length);
                 if (!await call.ResponseStream.MoveNext(silence.Token).ConfigureAwait(false))
                 {
                     return null;
                 }
 
+                Volatile.Write(ref heard, clock.GetTimestamp());
                 var challenge = call.ResponseStream.Current;
                 if (challenge.Ended is { } ended)
                 {
@@ -70,7 +74,7 @@ public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Ac
                 {
                     await call.RequestStream.WriteAsync(
                         new LeaseAnswer { Session = opened.Session, Challenge = challenge.Challenge }, silence.Token).ConfigureAwait(false);
-                    answered = BootClock.Now;
+                    answered = clock.GetTimestamp();
                     asked?.Invoke();
                 }
             }
@@ -88,13 +92,38 @@ public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Ac
         {
             return null;
         }
+        finally
+        {
+            await silence.CancelAsync().ConfigureAwait(false);
+            await watching.ConfigureAwait(false);
+        }
     }
 
-    /// <summary>Null when the session goes on.</summary>
+    // A server that is connected but says nothing is as lost as one that is not; timers alone would not see that the device slept.
+    private async Task WatchAsync(CancellationTokenSource silence)
+    {
+        using var timer = new PeriodicTimer(Look);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(silence.Token).ConfigureAwait(false))
+            {
+                if (clock.GetElapsedTime(Volatile.Read(ref heard)) > Length)
+                {
+                    await silence.CancelAsync().ConfigureAwait(false);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // It is seen to; or nobody follows any more.
+        }
+    }
+
+    /// <summary>Null when the session goes on. Asked once even where the lease must be over: the server knows why it ended.</summary>
     private async Task<SessionEnd?> TakeUpAsync(CancellationToken stop)
     {
         string why = "";
-        for (int attempt = 0; BootClock.Now < answered + Length + (slack ?? Slack); attempt++)
+        for (int attempt = 0; attempt == 0 || clock.GetElapsedTime(answered) < Length + (slack ?? Slack); attempt++)
         {
             using var time = CancellationTokenSource.CreateLinkedTokenSource(stop);
             time.CancelAfter(AttemptLimit);
@@ -127,7 +156,7 @@ public sealed class Lease(Server server, DeviceTunnel? tunnel, Opened opened, Ac
             await Task.Delay(Pause, stop).ConfigureAwait(false);
         }
 
-        return new SessionEnd(SessionEnd.ConnectionLost, $"the connection was away for {(BootClock.Now - answered).TotalSeconds:0} s ({why})", DateTimeOffset.Now);
+        return new SessionEnd(SessionEnd.ConnectionLost, $"the connection was away for {clock.GetElapsedTime(answered).TotalSeconds:0} s ({why})", DateTimeOffset.Now);
     }
 
     /// <summary>What the server says of a session that is no more; null for faults of the way to it.</summary>
