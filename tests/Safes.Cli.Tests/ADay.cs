@@ -174,6 +174,7 @@ public sealed class ADay : IAsyncLifetime
         (server.Safe.RulesWaiting, server.Safe.RulesWaitingFor) = ("the proxy has not answered yet", 0);
         await DoAsync(["rule", "remove", "1"]);
         await DoAsync(["rule", "remove", "1"]);
+        server.Safe.RulesWaiting = "";
         await DoAsync(["rule", "data-out", "four-eyes"]);
         await DoAsync(["rule", "data-out", "maybe"]);
         Transcript.Compare("rules", shown.ToString().Replace(safe.At("x")[..^1], "~/", StringComparison.Ordinal));
@@ -272,7 +273,7 @@ public sealed class ADay : IAsyncLifetime
                 Assert.DoesNotContain("\nsafe: hint:  send", "\n" + said.Output + said.Error, StringComparison.Ordinal);
             }
 
-            Assert.True(said.Exit == 0 || said.Error.Contains("host-", StringComparison.Ordinal) || said.Error.Contains("file-unknown", StringComparison.Ordinal) || command[1].Contains("evil", StringComparison.Ordinal), said.Output + said.Error);
+            Assert.True(said.Exit == 0 || said.Error.Contains("host-", StringComparison.Ordinal) || said.Error.Contains("file-unknown", StringComparison.Ordinal) || command.Any(w => w.Contains("evil", StringComparison.Ordinal)), said.Output + said.Error);
         }
     }
 

@@ -31,6 +31,7 @@ public class AllowWishes
     [InlineData("build", "git.example.org", "CONNECT", null, "method-unknown")]
     [InlineData("build", "pypi", "POST", null, "method-unknown")]
     [InlineData("build", "git.example.org", "", "2020-01-01 00:00", "time-past")]
+    [InlineData("build", "git.example.org", "", "1970-01-01 00:00", "time-past")]      // 0, where the device keeps UTC
     [InlineData("build", "git.example.org", "", "soon", "usage")]
     [InlineData("build", "git.example.org", "", "-2h", "usage")]
     public void What_makes_no_rule_is_refused_with_a_code_of_its_own(string host, string destination, string methods, string? until, string code) =>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Safes.Cli;
 using Safes.Cli.Commands;
+using Safes.Cli.Explaining;
 using Safes.Contracts;
 using Safes.Linux;
 
@@ -11,5 +12,12 @@ if (Elsewhere.IsHere)
     Hardening.Apply();
 }
 
+var parsed = Root.Create().Parse(args);
+if (Misuse.Of(parsed) is { } misuse)
+{
+    Console.Error.Write(Explain.Text(misuse, null, args.Contains("--json")));
+    return misuse.Code.Exit;
+}
+
 // Signals are ours (Interruption): the terminal is put back, and the end comes within a second.
-return await Root.Create().Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });

@@ -58,6 +58,8 @@ internal static class HostLines
     public static string Size(ulong bytes) => bytes switch
     {
         >= 1UL << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1UL << 30):0.#} GiB"),
-        _ => $"{bytes >> 20} MiB",
+        0 or >= 1UL << 20 => $"{bytes >> 20} MiB",
+        >= 1UL << 10 => $"{bytes >> 10} KiB",
+        _ => $"{bytes} B",
     };
 }

@@ -76,7 +76,7 @@ internal static class TransferLines
     }
 
     /// <summary>Also of what is less than a mebibyte.</summary>
-    public static string Size(long bytes) => bytes < 1 << 10 ? $"{Math.Max(0, bytes)} B" : bytes < 1 << 20 ? $"{bytes >> 10} KiB" : HostLines.Size((ulong)bytes);
+    public static string Size(long bytes) => bytes <= 0 ? "0 B" : HostLines.Size((ulong)bytes);
 
     public static string Line(TransferOutcome o, TimeSpan took)
     {

@@ -66,8 +66,9 @@ public sealed record AllowWish(string Host, string Destination, IReadOnlyList<st
             return (now + (unit switch { 0 => TimeSpan.FromMinutes(n), 1 => TimeSpan.FromHours(n), _ => TimeSpan.FromDays(n) })).ToUnixTimeSeconds();
         }
 
+        // In the entry 0 means no end, and a time may have been just that.
         return DateTime.TryParseExact(Until, Times, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal | DateTimeStyles.AdjustToUniversal, out var at)
-            ? new DateTimeOffset(at).ToUnixTimeSeconds()
+            ? at > now.UtcDateTime ? new DateTimeOffset(at).ToUnixTimeSeconds() : throw new FaultException(FaultCodes.TimePast)
             : throw new FaultException(FaultCodes.Usage, ("what", $"'{Until}' is no time"), ("hint", "such as 30m, 2h, 3d or \"2026-12-01 12:00\""));
     }
 }

@@ -15,7 +15,7 @@ namespace Safes.Client.Rules;
 public sealed class RuleChange(SafeProfile profile, Server server)
 {
     // A proxy that boots on a slow machine takes so long.
-    private static readonly TimeSpan InForceLimit = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan InForceLimit = TimeSpan.FromSeconds(30);
 
     /// <summary>Why what was changed last is not in force yet; empty: it is.</summary>
     public string Waiting { get; private set; } = "";
@@ -104,7 +104,7 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         return next;
     }
 
-    /// <summary>Waits for a minute until what was changed last is in force.</summary>
+    /// <summary>Waits for half a minute until what was changed last is in force.</summary>
     public async Task AwaitInForceAsync(CancellationToken stop)
     {
         var end = BootClock.Now + InForceLimit;
