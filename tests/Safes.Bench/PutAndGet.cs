@@ -64,7 +64,7 @@ internal static class PutAndGet
         return
         [
             Measurement.AtLeast("put", $"`safe put` of {Mebibytes} MiB through the gateway, durable, the whole command", "MB/s", put, Sftp, sftpPut, 0.9),
-            Measurement.AtLeast("put and get", $"`safe get` of {Mebibytes} MiB, durable, the whole command", "MB/s", get, Sftp, sftpGet, 0.9),
+            Measurement.AtLeast("put get", $"`safe get` of {Mebibytes} MiB, durable, the whole command", "MB/s", get, Sftp, sftpGet, 0.9),
         ];
     }
 

@@ -12,7 +12,7 @@ public class RulesTests
 
     [Fact]
     public void The_rules_of_a_configured_gateway_are_those_committed() =>
-        Assert.Equal(Committed("configured.nft"), NftRules.Configured(Settings, new Admission([IPAddress.Parse("10.83.0.3")], true, [IPEndPoint.Parse("10.83.1.10:8888")]), 7));
+        Assert.Equal(Committed("configured.nft"), NftRules.Configured(Settings, new Admission([IPAddress.Parse("10.83.0.3")], true, [IPEndPoint.Parse("10.83.1.10:8888")])));
 
     [Fact]
     public void The_tunnel_of_a_configured_gateway_is_the_one_committed() => Assert.Equal(Committed("tunnel.conf"), WireGuardConfiguration.Of(Settings));
@@ -20,18 +20,11 @@ public class RulesTests
     [Fact]
     public void The_devices_with_a_session_and_what_they_reach_are_replaced_in_one_step()
     {
-        const string Flush = "flush chain ip gateway forward\n" +
-            "add rule ip gateway forward ct mark 8 accept\n" +
-            "add rule ip gateway forward tcp flags syn tcp option maxseg size set rt mtu\n" +
-            "add rule ip gateway forward iif \"wg0\" oif \"eth2\" ip saddr @allowed tcp dport @doors ct direction original ct state new,established accept\n" +
-            "add rule ip gateway forward iif \"eth2\" oif \"wg0\" ip daddr @allowed tcp sport @doors ct direction reply ct state established ct mark set 8 accept\n" +
-            "add rule ip gateway forward iif \"wg0\" oif \"eth2\" ip saddr @allowed ip daddr . tcp dport @services ct direction original ct state new,established accept\n" +
-            "add rule ip gateway forward iif \"eth2\" oif \"wg0\" ip daddr @allowed ip saddr . tcp sport @services ct direction reply ct state established ct mark set 8 accept\n" +
-            "flush set ip gateway allowed\nflush set ip gateway doors\nflush set ip gateway services\n";
-        Assert.Equal(Flush, NftRules.Admit(Admission.None, 8));
+        const string Flush = "flush set ip gateway allowed\nflush set ip gateway doors\nflush set ip gateway services\n";
+        Assert.Equal(Flush, NftRules.Admit(Admission.None));
         Assert.Equal(
             Flush + "add element ip gateway allowed { 10.83.0.2, 10.83.0.3 }\nadd element ip gateway doors { 22 }\nadd element ip gateway services { 10.83.1.10 . 8888 }\n",
-            NftRules.Admit(new Admission([IPAddress.Parse("10.83.0.2"), IPAddress.Parse("10.83.0.3")], true, [IPEndPoint.Parse("10.83.1.10:8888")]), 8));
+            NftRules.Admit(new Admission([IPAddress.Parse("10.83.0.2"), IPAddress.Parse("10.83.0.3")], true, [IPEndPoint.Parse("10.83.1.10:8888")])));
     }
 
     [Theory]

@@ -15,7 +15,6 @@ internal sealed class GatewayMachine
     private const string Version = "1";
 
     private Admission admitted = Admission.None;
-    private uint term;
     private GatewaySettings? settings;
     private ControlRelay? relay;
 
@@ -114,7 +113,7 @@ internal sealed class GatewayMachine
             throw new ArgumentException("addresses, ports and keys of a running gateway do not change");
         }
 
-        Nft(NftRules.Configured(wanted, admitted, ++term));
+        Nft(NftRules.Configured(wanted, admitted));
         Run("wg", ["syncconf", NftRules.Tunnel, "/proc/self/fd/0"], WireGuardConfiguration.Of(wanted));
         if (settings is null)
         {
@@ -143,7 +142,7 @@ internal sealed class GatewayMachine
     private void Allow(AllowedDevices message)
     {
         (admitted, bool whole) = Admission.Of(message, settings ?? throw new ArgumentException("not configured yet"));
-        Nft(NftRules.Admit(admitted, ++term));
+        Nft(NftRules.Admit(admitted));
         if (!whole)
         {
             throw new ArgumentException("an address that is no device's, or a service that is no host's, was left out");

@@ -3,10 +3,9 @@ using Safes.Gateway.Settings;
 namespace Safes.Gateway.Rules;
 
 /// <summary>
-/// The gateway's packet rules as nft reads them, each text one transaction. Both directions of a forwarded flow are checked against the sets of
-/// devices with a session and of what they reach; once an answer went through, the flow is marked with the term of these sets and passes by its mark. Each change of
-/// the sets begins another term, in the same transaction, so that no mark outlives a session. Under emulation every expression costs: links are compared by number, and
-/// a table of IPv4 alone does not ask each packet for its family.
+/// The gateway's packet rules as nft reads them, each text one transaction. Established connections get no rule of their own that would
+/// outlive a session: both directions of a forwarded flow are checked against the sets of devices with a session and of what they reach. Under emulation every
+/// expression costs: links are compared by number, and a table of IPv4 alone does not ask each packet for its family.
 /// </summary>
 internal static class NftRules
 {
@@ -31,8 +30,7 @@ internal static class NftRules
         """;
 
     /// <summary>Replaces all rules of IPv4 for a configuration; the links must exist. IPv6 stays denied.</summary>
-    /// <param name="term">Another than any before; not 0, which is the mark of flows that have none.</param>
-    public static string Configured(GatewaySettings settings, Admission admission, uint term) =>
+    public static string Configured(GatewaySettings settings, Admission admission) =>
         $$"""
         table ip gateway
         delete table ip gateway
@@ -55,7 +53,11 @@ internal static class NftRules
             iif "{{Control}}" ip saddr {{settings.ControlTarget.Address}} tcp sport {{settings.ControlTarget.Port}} ct state established ct direction reply accept
           }
           chain forward { type filter hook forward priority filter; policy drop;
-            {{string.Join("\n    ", Forward(term))}}
+            tcp flags syn tcp option maxseg size set rt mtu
+            iif "{{Tunnel}}" oif "{{Inside}}" ip saddr @allowed tcp dport @doors ct direction original ct state new,established accept
+            iif "{{Inside}}" oif "{{Tunnel}}" ip daddr @allowed tcp sport @doors ct direction reply ct state established accept
+            iif "{{Tunnel}}" oif "{{Inside}}" ip saddr @allowed ip daddr . tcp dport @services ct direction original ct state new,established accept
+            iif "{{Inside}}" oif "{{Tunnel}}" ip daddr @allowed ip saddr . tcp sport @services ct direction reply ct state established accept
           }
           chain output { type filter hook output priority filter; policy drop;
             oif "{{Uplink}}" udp sport {{settings.ListenPort}} accept
@@ -69,22 +71,9 @@ internal static class NftRules
         """;
 
     /// <summary>Replaces the devices with a session and what they reach, in one step.</summary>
-    /// <inheritdoc cref="Configured"/>
-    public static string Admit(Admission admission, uint term) =>
-        $"flush chain ip gateway forward\n{string.Concat(Forward(term).Select(r => $"add rule ip gateway forward {r}\n"))}" +
+    public static string Admit(Admission admission) =>
         $"flush set ip gateway allowed\nflush set ip gateway doors\nflush set ip gateway services\n{Elements(admission.Devices, "add element ip gateway allowed ", "\n")}" +
         $"{Elements(Doors(admission), "add element ip gateway doors ", "\n")}{Elements(Services(admission), "add element ip gateway services ", "\n")}";
-
-    // Packet sizes are corrected at both ends of a connection's beginning, so its first answer has no mark yet.
-    private static string[] Forward(uint term) =>
-    [
-        $"ct mark {term} accept",
-        "tcp flags syn tcp option maxseg size set rt mtu",
-        $"iif \"{Tunnel}\" oif \"{Inside}\" ip saddr @allowed tcp dport @doors ct direction original ct state new,established accept",
-        $"iif \"{Inside}\" oif \"{Tunnel}\" ip daddr @allowed tcp sport @doors ct direction reply ct state established ct mark set {term} accept",
-        $"iif \"{Tunnel}\" oif \"{Inside}\" ip saddr @allowed ip daddr . tcp dport @services ct direction original ct state new,established accept",
-        $"iif \"{Inside}\" oif \"{Tunnel}\" ip daddr @allowed ip saddr . tcp sport @services ct direction reply ct state established ct mark set {term} accept",
-    ];
 
     private static string[] Doors(Admission admission) => admission.Shell ? ["22"] : [];
 
