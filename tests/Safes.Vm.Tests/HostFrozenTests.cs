@@ -19,7 +19,7 @@ public abstract class HostFrozenTests(GuestSafe safe, bool all) : IClassFixture<
         ("suspend: flushed", "QEMU", true), ("suspend: flushed", "virtiofsd", false),
     ];
 
-    private static readonly (string Step, string Program)[] Opening = [("resume: loaded", "QEMU"), ("resume: image forgotten", "QEMU")];
+    private static readonly (string Step, string Program)[] Opening = [("resume: loaded", "QEMU"), ("resume: image forgotten", "QEMU"), ("resume: loaded", "virtiofsd"), ("resume: image forgotten", "virtiofsd")];
 
     [Fact]
     public async Task One_that_stands_still_while_the_safe_closes_is_named_and_the_safe_closes_in_time()
