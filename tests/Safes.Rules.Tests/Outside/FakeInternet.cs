@@ -37,6 +37,9 @@ internal sealed class FakeInternet : IAsyncDisposable
     /// <summary>Names that the resolver was asked for.</summary>
     public string Asked => File.Exists(At("dns.log")) ? File.ReadAllText(At("dns.log")) : "";
 
+    /// <summary>Connections that its servers took, a line each.</summary>
+    public string Taken => File.ReadAllText(At("python3.out"));
+
     /// <summary>The authorities' certificates that clients there trust: the internet's own and the proxy's.</summary>
     public string Trusted => At("trusted.pem");
 

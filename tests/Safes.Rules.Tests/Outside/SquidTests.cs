@@ -43,6 +43,16 @@ public class SquidTests
                         {
                             wrong.Add($"{host} {method} {url} {bytes}: {decision}, {status} {text}");
                         }
+
+                        // Who shows no page is told in the answer's first line, in clear and where a tunnel is asked for.
+                        if (decision.Verdict != Verdict.Allowed && method == "GET")
+                        {
+                            string first = (await net.CurlAsync(from, url, "-i", "-A", "", "-X", method)).Text.Split('\r')[0];
+                            if (!first.StartsWith($"HTTP/1.1 403 {said}", StringComparison.Ordinal))
+                            {
+                                wrong.Add($"{host} {method} {url} {bytes}: {first}");
+                            }
+                        }
                     }
                 }
             }
@@ -177,7 +187,7 @@ public class SquidTests
     public async Task Where_the_helper_does_not_say_that_a_tunnel_is_as_it_should_be_it_is_not_let_through(string helper)
     {
         await using var net = await FakeInternet.StartAsync(Hosts.Values);
-        await using var squid = await RealSquid.StartAsync(net, Rules(Allow("build", "git.example.org"), Allow("build", "other.example.net", methods: "GET")), "import sys\n" + helper);
+        await using var squid = await RealSquid.StartAsync(net, Rules(Allow("build", "git.example.org"), Allow("build", "other.example.net", methods: "GET")), (SquidConfiguration.HelperName, "import sys\n" + helper));
         foreach (string name in (string[])["git.example.org", "other.example.net"])
         {
             Assert.NotEqual(200, (await net.CurlAsync(Build, $"https://{name}/", "-X", "PUT")).Status);

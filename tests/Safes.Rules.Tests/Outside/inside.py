@@ -1,7 +1,8 @@
 """Opens a tunnel through a proxy, begins TLS in it with whatever certificate, and sends requests inside; says the first line of each answer, or closed.
 
-inside.py PROXY FROM NAME REQUEST..: each the lines of one, without an end. inside.py PROXY FROM hello NAME TEXT: no requests, but a greeting that asks for TEXT (with \\n, \\t as Python reads them).
+inside.py PROXY FROM NAME REQUEST..: each the lines of one, without an end; the tunnel is asked for as by a browser, or with $PLAIN as by nobody in particular. inside.py PROXY FROM hello NAME TEXT: no requests, but a greeting that asks for TEXT (with \\n, \\t as Python reads them).
 """
+import os
 import socket
 import ssl
 import struct
@@ -41,7 +42,8 @@ greets = name == "hello"
 if greets:
     name = requests[0]
 with socket.create_connection((proxy, 3128), 20, (source, 0)) as connection:
-    connection.sendall(f"CONNECT {name}:443 HTTP/1.1\r\nHost: {name}:443\r\n\r\n".encode())
+    browser = "" if os.environ.get("PLAIN") else "User-Agent: Mozilla/5.0\r\n"
+    connection.sendall(f"CONNECT {name}:443 HTTP/1.1\r\nHost: {name}:443\r\n{browser}\r\n".encode())
     print(answer(connection))
     if greets:
         connection.sendall(hello(requests[1].encode().decode("unicode_escape").encode()))

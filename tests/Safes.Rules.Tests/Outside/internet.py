@@ -1,5 +1,5 @@
 """A few servers of a test's internet: HTTP on 80 and TLS on 443 of every address given; each says what it was asked, redirects (/redirect/URL), sends
-so many bytes (/bytes/N), sends without end (/endless), or a file of the directory $FILES (/files/..).
+so many bytes (/bytes/N), sends without end (/endless), or a file of the directory $FILES (/files/..). Prints each connection.
 
 internet.py CERTIFICATE ADDRESS..
 """
@@ -58,8 +58,15 @@ class Echo(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def get_request(self):
+        got = super().get_request()
+        print("taken", got[1][0], *self.server_address, flush=True)
+        return got
+
+
 def serve(address, port, certificate=None):
-    server = http.server.ThreadingHTTPServer((address, port), Echo)
+    server = Server((address, port), Echo)
     server.daemon_threads = True
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

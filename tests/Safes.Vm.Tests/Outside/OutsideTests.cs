@@ -118,11 +118,13 @@ public class OutsideTests
         Assert.Contains("\"method\": \"GET\"", await FetchAsync(fleet, "https://git.example.org/"), StringComparison.Ordinal);
         Assert.Contains("\"took\": 5", await FetchAsync(fleet, "https://git.example.org/", "12345"), StringComparison.Ordinal);
 
-        // The reason is on the screen: over HTTP, and over TLS under the authority that the host was given.
+        // The reason is on the screen: in the first line of the answer, or on a page under the authority that the host was given.
         var missing = Reason.NoRule("build", "other.example.net", "443");
         string refused = await FetchAsync(fleet, "https://other.example.net/", bundle: "/etc/ssl/certs/ca-certificates.crt");
         Assert.Contains(missing.What, refused, StringComparison.Ordinal);
         Assert.Contains(missing.Command, refused, StringComparison.Ordinal);
+        string page = await InAsync(fleet, "git ls-remote https://other.example.net/x.git 2>&1; true");
+        Assert.Contains($"remote: {Reason.Begin}{missing.What}", page, StringComparison.Ordinal);
         Assert.Contains("Rule 2 lets build reach mirror.example.org:80 with GET, HEAD, not with POST.", await FetchAsync(fleet, "http://mirror.example.org/", "x"), StringComparison.Ordinal);
         foreach (string name in (string[])["control.example.org", "safed.example.org"])
         {
@@ -141,10 +143,21 @@ public class OutsideTests
         await InAsync(fleet, "mkdir -p /tmp/sources && echo 'deb [trusted=yes] http://mirror.example.org/files/ ./' >/tmp/sources/one.list");
         string said = await InAsync(fleet, $"{Apt} update 2>&1 && {Apt} install -y {Internet.Package} 2>&1; cat /usr/share/safes-hello/hello");
         Assert.True(said.EndsWith("hello", StringComparison.Ordinal), said);
-        await InAsync(fleet, "echo 'deb [trusted=yes] http://other.example.net/files/ ./' >/tmp/sources/one.list");
-        said = await InAsync(fleet, $"{Apt} update 2>&1; true");
-        Assert.Contains("403", said, StringComparison.Ordinal);
+        foreach (string scheme in (string[])["http", "https"])
+        {
+            // What it shows of a refusal is the first line of the answer.
+            await InAsync(fleet, $"echo 'deb [trusted=yes] {scheme}://other.example.net/files/ ./' >/tmp/sources/one.list");
+            said = await InAsync(fleet, $"{Apt} update 2>&1; true");
+            Assert.Contains(ReasonLine(scheme == "http" ? "80" : "443"), said, StringComparison.Ordinal);
+        }
+
+        // pip, and what Python's programs show that are made as it is.
+        said = await InAsync(fleet, "python3 -m pip download --retries 1 --index-url https://other.example.net/simple hello 2>&1 || python3 -c 'import urllib.request; urllib.request.urlopen(\"https://other.example.net/\")' 2>&1");
+        Assert.Contains($"Tunnel connection failed: 403 {ReasonLine("443")}", said, StringComparison.Ordinal);
     }
+
+    private static string ReasonLine(string port) =>
+        $"{Reason.NoRule("build", "other.example.net", port).What} An owner can change that: {Reason.NoRule("build", "other.example.net", port).Command}";
 
     private static StandingRule Rule(int number, AllowRule rule) => new(number, rule, default, "Anna", default);
 

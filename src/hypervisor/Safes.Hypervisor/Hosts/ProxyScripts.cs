@@ -1,4 +1,5 @@
 using System.Net;
+using Safes.Rules.Outside;
 
 namespace Safes.Hypervisor.Hosts;
 
@@ -7,6 +8,17 @@ internal static class ProxyScripts
 {
     /// <summary>Where the proxy host sees its directory of the volume.</summary>
     public const string Files = "/safe/files", Logs = "/safe/log", Authority = "/safe/authority.pem", Certificates = "/run/safe-proxy/certificates";
+
+    /// <summary>Of what says reasons in answers' first lines.</summary>
+    public const string Reasons = $"/run/{ReasonUnit}/socket";
+
+    private const string ReasonUnit = "safe-proxy-reason", Process = "/run/squid.pid";
+
+    // It takes Squid's sockets, and has none of its own: no network, no other right. Without it Squid refuses as well, and fewer programs show why.
+    private const string SayReasons =
+        $"systemd-run -q --unit={ReasonUnit} -p User=proxy -p AmbientCapabilities=CAP_SYS_PTRACE -p CapabilityBoundingSet=CAP_SYS_PTRACE -p NoNewPrivileges=yes " +
+        $"-p PrivateNetwork=yes -p RestrictAddressFamilies=AF_UNIX -p RuntimeDirectory={ReasonUnit} -p RuntimeDirectoryMode=0700 -p MemoryMax=64M -p TasksMax=16 -p Restart=always -p RestartSec=1 " +
+        $"/usr/bin/python3 {Files}/{SquidConfiguration.ReasonName} serve {Reasons} {Files} 3128 {Process}";
 
     /// <summary>Tells the proxy host who it is. It has no accounts and no sshd: there is no key for one.</summary>
     public static string Identity(HostDefinition host, string mac, string address, IWorld world, bool clone) => $"""
@@ -29,12 +41,17 @@ internal static class ProxyScripts
             /usr/lib/squid/security_file_certgen -c -s {Certificates} -M 4MB >/dev/null
             chown -R proxy:proxy {Certificates}
         fi
+        if {(cut ? "true" : $"! systemctl -q is-active {ReasonUnit}")}; then
+            systemctl stop {ReasonUnit} 2>/dev/null || true
+            systemctl reset-failed {ReasonUnit} 2>/dev/null || true
+            {SayReasons} || true
+        fi
         if {(cut ? "false" : "systemctl -q is-active safe-proxy")}; then
             systemctl kill --kill-whom=main -s HUP safe-proxy
         else
             systemctl stop safe-proxy 2>/dev/null || true
             systemctl reset-failed safe-proxy 2>/dev/null || true
-            rm -f /run/squid.pid
+            rm -f {Process}
             systemd-run -q --unit=safe-proxy -p Restart=on-failure -p RestartSec=1 -p LimitNOFILE=65536 /usr/sbin/squid -N -f {Files}/squid.conf
             n=0; until ss -Hltn 'sport = :3128' | grep -q .; do n=$((n+1)); [ $n -lt 300 ] || break; sleep .1; done
             if [ $n -ge 300 ]; then journalctl -q -u safe-proxy -n 5 -o cat >&2; exit 1; fi

@@ -7,7 +7,7 @@ namespace Safes.Rules.Outside;
 /// <param name="Host">The address that asked.</param>
 /// <param name="Up">Bytes from the host.</param>
 /// <param name="Down">Bytes to it.</param>
-/// <param name="Status">Of HTTP; 0: there was no answer.</param>
+/// <param name="Status">Of HTTP, as Squid gave it; 0: it gave no answer, also where the reason was said in its place.</param>
 /// <param name="Why">The reason's name, when it was refused.</param>
 /// <param name="Rule">Which let it through; 0: none did.</param>
 public sealed record LoggedRequest(

@@ -7,6 +7,12 @@ namespace Safes.Rules.Outside;
 /// <param name="Command">For an owner to give; empty: no rule can change it.</param>
 public sealed record Reason(string What, string Command)
 {
+    /// <summary>How pages begin; in an answer's first line stands what comes after it.</summary>
+    public const string Begin = "The safe's proxy refused this: ";
+
+    /// <summary>For a terminal.</summary>
+    public string Page => $"{Begin}{What}\n{(Command.Length == 0 ? "" : $"An owner can change that:  {Command}\n")}";
+
     /// <param name="host">The host's name.</param>
     /// <param name="name">Of the destination.</param>
     /// <param name="port">In text: the proxy fills it in.</param>

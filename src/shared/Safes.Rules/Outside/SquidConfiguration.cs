@@ -9,10 +9,16 @@ namespace Safes.Rules.Outside;
 /// </summary>
 public static class SquidConfiguration
 {
-    /// <summary>The name of squid's file beside the pages and the helper.</summary>
+    /// <summary>The name of squid's file beside the pages and the helpers.</summary>
     public const string FileName = "squid.conf";
 
     public const string HelperName = "tunnel.py";
+
+    /// <summary>What says reasons in answers' first lines.</summary>
+    public const string ReasonName = "reason.py";
+
+    // Squid's own page, for what is refused by no line or where no line could be decided.
+    private const string OwnPage = "ERR_ACCESS_DENIED";
 
     // Of one host: more than programs open, fewer than would keep the others from theirs.
     private const int MostConnections = 1000;
@@ -22,7 +28,11 @@ public static class SquidConfiguration
     {
         var files = Pages(rules).ToDictionary(p => p.Key, p => p.Value, StringComparer.Ordinal);
         files[FileName] = Text(rules, places);
-        files[HelperName] = Helper;
+        foreach (string name in (string[])[HelperName, ReasonName])
+        {
+            files[name] = Program(name);
+        }
+
         return files;
     }
 
@@ -46,8 +56,11 @@ public static class SquidConfiguration
         return to.ToString();
     }
 
-    private static string Helper => field ??= new StreamReader(
-        typeof(SquidConfiguration).Assembly.GetManifestResourceStream($"Safes.Rules.Outside.{HelperName}")!, Encoding.UTF8).ReadToEnd();
+    private static string Program(string name)
+    {
+        using var read = new StreamReader(typeof(SquidConfiguration).Assembly.GetManifestResourceStream($"Safes.Rules.Outside.{name}")!, Encoding.UTF8);
+        return read.ReadToEnd();
+    }
 
     private static string Common(SquidPlaces at) => $$"""
         # Written by safed from the owners' rules, whenever they change. What else is changed here lasts until then.
@@ -86,6 +99,8 @@ public static class SquidConfiguration
         # Says whether a tunnel begins with a TLS greeting that names its destination, in clear, and ties the tunnel to it.
         external_acl_type safes_greeting concurrency=100 queue-size=100000 children-max=4 children-startup=1 children-idle=1 ttl=0 negative_ttl=0 cache=0 %>rd %>rP %>handshake /usr/bin/python3 {{at.Files}}/{{HelperName}} greeting
         external_acl_type safes_same concurrency=100 queue-size=100000 children-max=2 children-startup=1 children-idle=1 ttl=3600 negative_ttl=3600 cache=1000 %{clt_conn_tag}note %>rd %>rP /usr/bin/python3 {{at.Files}}/{{HelperName}} same
+        # Says why in an answer's first line, before Squid refuses; whatever comes of it, Squid refuses. None from the start: Squid would end with it.
+        external_acl_type safes_reason concurrency=100 queue-size=100000 children-max=1 children-startup=0 children-idle=1 ttl=0 negative_ttl=0 cache=0 %>a %>p %>rd %>rP %>rm /usr/bin/python3 {{at.Files}}/{{ReasonName}} ask {{at.Reasons}}
         acl greeting external safes_greeting
         acl same external safes_same
         # Of a connection: that a tunnel was asked for in it, and that it was found to be as it should be and goes on unopened.
@@ -96,6 +111,18 @@ public static class SquidConfiguration
         acl tunnel method CONNECT
         acl opened proto HTTPS
         acl web proto HTTP HTTPS
+        # Whom it is said to: who reads in clear and was asked nothing else before, or asks for a tunnel and shows no page that comes through it.
+        acl reads method GET HEAD
+        acl shows browser ^(Mozilla|curl|git|cargo|libcurl|R)[/[:space:]]
+        acl in_clear all-of reads !begun
+        acl for_tunnel all-of tunnel !passes !shows
+        acl told any-of in_clear for_tunnel
+        # Squid's own refusals, as text.
+        acl forbidden http_status 403
+        acl ruled note rule
+        acl refusal all-of forbidden !ruled
+        reply_header_access Content-Type deny refusal
+        reply_header_replace Content-Type text/plain;charset=utf-8
         acl by_address dstdom_regex -n (^|\.)(0x[0-9a-f]*|[0-9]+)$ :
         acl unreachable dst {{string.Join(' ', Unreachable.V4.Concat(at.Own.Select(a => $"{a}")))}}
         acl unreachable dst {{string.Join(' ', Unreachable.V6)}}
@@ -152,7 +179,7 @@ public static class SquidConfiguration
     {
         // A connection has one tunnel. Squid asks a second time before it lets bytes through unread, also where it got no answer about the greeting;
         // and whoever asks for another tunnel inside an opened one, or inside what shows a refusal, would get one that nobody looks into.
-        Reject(to, "strange", "tunnel begun !passes", "begun !tunnel !opened", "opened !same");
+        Reject(to, "strange", [], "tunnel begun !passes", "begun !tunnel !opened", "opened !same");
         to.Append("http_access deny tunnel begin !all\n");
         if (rules.Permits.Count > 0)
         {
@@ -211,12 +238,19 @@ public static class SquidConfiguration
         to.Append("ssl_bump bump third\nssl_bump terminate all\n");
     }
 
-    private static void Refuse(StringBuilder to, string why, string when = "") => Reject(to, why, when.Length == 0 ? why : when);
+    // With a line before it that fits never, whatever the helper says: so the one that refuses decides as it would alone.
+    private static void Refuse(StringBuilder to, string why, string when = "") =>
+        Reject(to, why, [$"acl reason_{why} external safes_reason {why}", $"http_access deny {(when.Length == 0 ? why : when)} told why_{why} reason_{why} !all"], when.Length == 0 ? why : when);
 
     // The last name in the line is the one whose page is shown; it fits always, and leaves the reason for the log.
-    private static void Reject(StringBuilder to, string why, params ReadOnlySpan<string> cases)
+    private static void Reject(StringBuilder to, string why, string[] before, params ReadOnlySpan<string> cases)
     {
         to.Append(CultureInfo.InvariantCulture, $"acl why_{why} annotate_transaction why={why}\n");
+        foreach (string line in before)
+        {
+            to.Append(line).Append('\n');
+        }
+
         foreach (string when in cases)
         {
             to.Append(CultureInfo.InvariantCulture, $"http_access deny {when} why_{why}\n");
@@ -244,6 +278,7 @@ public static class SquidConfiguration
     private static IEnumerable<KeyValuePair<string, string>> Pages(OutsideRules rules)
     {
         const string name = "%H", port = "%p", method = "%M";
+        yield return KeyValuePair.Create(OwnPage, $"{Reason.Begin}`safe rule explain` says why.\n");
         yield return Page("by_address", Reason.Address);
         yield return Page("inside", Reason.Inside(name));
         yield return Page("strange", Reason.Strange);
@@ -272,11 +307,5 @@ public static class SquidConfiguration
         }
     }
 
-    // Fit for a terminal, where most of it is read; browsers keep its lines too.
-    private static KeyValuePair<string, string> Page(string file, Reason reason) => KeyValuePair.Create(file, $"""
-        <!DOCTYPE html><meta charset="utf-8"><title>refused</title><pre>
-        The safe's proxy refused this: {reason.What}
-        {(reason.Command.Length == 0 ? "" : $"An owner can change that:  {reason.Command}\n")}</pre>
-
-        """);
+    private static KeyValuePair<string, string> Page(string file, Reason reason) => KeyValuePair.Create(file, reason.Page);
 }

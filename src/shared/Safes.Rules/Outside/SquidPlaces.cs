@@ -15,6 +15,9 @@ public sealed record SquidPlaces(IPAddress Listen, string Files, string Logs, st
 
     public string Process { get; init; } = "/run/squid.pid";
 
+    /// <summary>The socket of what says reasons in answers' first lines.</summary>
+    public string Reasons { get; init; } = "/run/safe-proxy-reason/socket";
+
     /// <summary>The authorities that servers' certificates are checked against; null: those of its system.</summary>
     public string? Trusted { get; init; }
 
