@@ -62,7 +62,7 @@ internal static class HeaderNumbers
         ("Seccomp.LoadWord", "BPF_LD | BPF_W | BPF_ABS"), ("Seccomp.JumpIfEqual", "BPF_JMP | BPF_JEQ | BPF_K"), ("Seccomp.Return", "BPF_RET | BPF_K"),
         ("Seccomp.ReturnErrno", "SECCOMP_RET_ERRNO"), ("Seccomp.ReturnAllow", "SECCOMP_RET_ALLOW"), ("Seccomp.HugePages", "MADV_HUGEPAGE"),
         ("Seccomp.NumberAt", "offsetof(struct seccomp_data, nr)"), ("Seccomp.ThirdArgumentAt", "offsetof(struct seccomp_data, args[2])"),
-        ("SignalNumbers.Hangup", "SIGHUP"), ("SignalNumbers.Interrupt", "SIGINT"), ("SignalNumbers.Kill", "SIGKILL"), ("SignalNumbers.Terminate", "SIGTERM"),
+        ("SignalNumbers.Hangup", "SIGHUP"), ("SignalNumbers.Interrupt", "SIGINT"), ("SignalNumbers.BadSystemCall", "SIGSYS"), ("SignalNumbers.Kill", "SIGKILL"), ("SignalNumbers.Terminate", "SIGTERM"),
         ("SignalNumbers.Continue", "SIGCONT"), ("SignalNumbers.Stop", "SIGSTOP"),
         ("Spawn.SetSignalDefaults", "POSIX_SPAWN_SETSIGDEF"), ("Spawn.SetSignalMask", "POSIX_SPAWN_SETSIGMASK"), ("Spawn.SetSession", "POSIX_SPAWN_SETSID"),
         ("Fcntl.NoControllingTerminal", "O_NOCTTY"),

@@ -5,7 +5,7 @@ namespace Safes.Linux;
 /// <summary>signal.h.</summary>
 public static partial class SignalNumbers
 {
-    public const int Hangup = 1, Interrupt = 2, Kill = 9, Terminate = 15, Continue = 18, Stop = 19;
+    public const int Hangup = 1, Interrupt = 2, Kill = 9, Terminate = 15, Continue = 18, Stop = 19, BadSystemCall = 31;
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int NativeKill(int pid, int signal);
