@@ -55,7 +55,10 @@ internal sealed class RealSquid : IAsyncDisposable
         Reasons = Child.Start(new ChildStart("unshare", [
             "--net", "setpriv", "--reuid=proxy", "--regid=proxy", "--clear-groups", "--inh-caps=-all,+sys_ptrace", "--ambient-caps=-all,+sys_ptrace", "--bounding-set=-all,+sys_ptrace",
             "--no-new-privs", "/usr/bin/python3", net.At(SquidConfiguration.ReasonName), "serve", net.At("reasons/socket"), net.At("files"), $"{SquidPlaces.Port}", net.At("squid.pid"),
-        ]) { LogFile = net.At("reasons.out") });
+        ])
+        {
+            LogFile = net.At("reasons.out"),
+        });
     }
 
     private void Write(OutsideRules rules)

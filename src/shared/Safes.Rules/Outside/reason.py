@@ -16,7 +16,7 @@ import threading
 import time
 
 # Seconds that Squid waits for an answer, and for which it is not asked again after one that did not come.
-PATIENCE, PAUSE = 1, 10
+PATIENCE, PAUSE = 5, 60
 # Of an answer's first line; apt shows some 350 characters of it.
 LONGEST = 800
 BEGIN = "The safe's proxy refused this: "
