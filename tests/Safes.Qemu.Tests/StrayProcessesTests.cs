@@ -121,6 +121,8 @@ public sealed class StrayProcessesTests : IDisposable
     {
         var child = Child.Start(new ChildStart("/bin/sh", ["-c", "sleep 60; :", argument]) { WorkingDirectory = directory });
         children.Add(child);
+        // The kernel lets go of who started it before it has its arguments in place.
+        Assert.True(SpinWait.SpinUntil(() => File.ReadAllText($"/proc/{child.Pid}/cmdline").Contains(argument, StringComparison.Ordinal), TimeSpan.FromSeconds(20)), "it has no arguments");
         return child;
     }
 }
