@@ -19,7 +19,11 @@ public abstract class HostFrozenTests(GuestSafe safe, bool all) : IClassFixture<
         ("suspend: flushed", "QEMU", true), ("suspend: flushed", "virtiofsd", false),
     ];
 
-    private static readonly (string Step, string Program)[] Opening = [("resume: loaded", "QEMU"), ("resume: image forgotten", "QEMU"), ("resume: loaded", "virtiofsd"), ("resume: image forgotten", "virtiofsd")];
+    // Once the host is let run nobody waits for its virtiofsd but whoever works in /safe.
+    private static readonly (string Step, string Program, bool Waited)[] Opening =
+    [
+        ("resume: loaded", "QEMU", true), ("resume: image forgotten", "QEMU", true), ("resume: loaded", "virtiofsd", true), ("resume: image forgotten", "virtiofsd", false),
+    ];
 
     [Fact]
     public async Task One_that_stands_still_while_the_safe_closes_is_named_and_the_safe_closes_in_time()
@@ -48,7 +52,7 @@ public abstract class HostFrozenTests(GuestSafe safe, bool all) : IClassFixture<
     public async Task One_that_stands_still_while_its_host_goes_on_is_named_and_keeps_nobody_from_working_or_closing()
     {
         await HasAsync("opening");
-        foreach (var (step, program) in Some(Opening))
+        foreach (var (step, program, waited) in Some(Opening))
         {
             await safe.Owner.LeaveAsync();
             safe.Arm(step, stop: true);
@@ -61,8 +65,8 @@ public abstract class HostFrozenTests(GuestSafe safe, bool all) : IClassFixture<
                 Assert.True(BootClock.Now < end, $"{step}: {told}");
             }
 
-            Assert.True(told!.State is "failed" or "degraded", $"{step}, {program}: {told}");
-            Assert.True(told.Note.Contains($"{frozen}", StringComparison.Ordinal) || told.State == "degraded", $"{step}, {program}: {told}");
+            Assert.True(waited ? told!.State is "failed" or "degraded" : told!.State == "running", $"{step}, {program}: {told}");
+            Assert.True(!waited || told.Note.Contains($"{frozen}", StringComparison.Ordinal) || told.State == "degraded", $"{step}, {program}: {told}");
             var begun = BootClock.Now;
             await safe.Owner.LeaveAsync();
             Assert.True(await safe.IsClosedWithinAsync(begun + TimeSpan.FromSeconds(safe.Safe.Configuration.BoundSeconds) - BootClock.Now), $"{step}, {program}");
