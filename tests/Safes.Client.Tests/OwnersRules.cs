@@ -70,10 +70,11 @@ public sealed class OwnersRules : IDisposable
 
         // The chain alone does not show it; who looked after he was removed knows it.
         Assert.Equal(2, RuleBook.Replay(safe.Roster!.Safe, [.. safe.Rules.Select(r => (ReadOnlyMemory<byte>)r.ToByteArray()), late.Bytes], safe.Roster).Entries.Count);
-        await rules.CheckSeenAsync(await server.FetchRosterAsync(profile.Roster, Stop), Stop);
+        profile.Remember(await server.FetchRosterAsync(profile.Roster, Stop), profile.Known.Images);
+        await rules.CheckSeenAsync(Stop);
         safe.Rules.Add(Of(late));
         string why = "entry 2 is new, and signed by who was no owner any more when this device looked last";
-        foreach (var look in (Func<Task>[])[() => rules.FetchAsync(Stop), () => rules.CheckSeenAsync(safe.Roster!, Stop), () => rules.AppendAsync(new ExposeRule("desk", 9), Stop)])
+        foreach (var look in (Func<Task>[])[() => rules.FetchAsync(Stop), () => rules.CheckSeenAsync(Stop), () => rules.AppendAsync(new ExposeRule("desk", 9), Stop)])
         {
             var fault = await Assert.ThrowsAsync<FaultException>(look);
             Assert.Equal((FaultCodes.RulesDamaged, why), (fault.Code, fault.Details["why"]));

@@ -17,7 +17,7 @@ public sealed class HardenedProcesses
             s.AlsoSet["DOTNET_EnableDiagnostics"] = "1";
         });
         await safe.Owner.OpenAsync();
-        int guardian = Proc.Naming("guard").Single(p => Proc.CommandLine(p).StartsWith(safe.Program, StringComparison.Ordinal) && IsFor(p, safe));
+        int guardian = GuardianOf(safe);
         // The control: this process has such a socket.
         Assert.Contains($"dotnet-diagnostic-{Environment.ProcessId}-", await File.ReadAllTextAsync("/proc/self/net/unix"), StringComparison.Ordinal);
         foreach (int pid in (int[])[safe.Pid, guardian])
@@ -46,7 +46,7 @@ public sealed class HardenedProcesses
         Assert.NotEmpty(Directory.GetFiles(control));
         Directory.Delete(control, recursive: true);
 
-        int guardian = Proc.Naming("guard").Single(p => Proc.CommandLine(p).StartsWith(safe.Program, StringComparison.Ordinal) && IsFor(p, safe));
+        int guardian = GuardianOf(safe);
         string[] places = [safe.Home, new FileInfo($"/proc/{guardian}/cwd").LinkTarget!];
         foreach (int pid in (int[])[guardian, safe.Pid])
         {
@@ -59,6 +59,8 @@ public sealed class HardenedProcesses
         safe.Owner.Drop();
         await safe.RunAsync();
     }
+
+    private static int GuardianOf(RealSafe safe) => Proc.Naming("guard").Single(p => Proc.CommandLine(p).StartsWith(safe.Program, StringComparison.Ordinal) && IsFor(p, safe));
 
     private static bool IsFor(int pid, RealSafe safe) =>
         Directory.GetFiles($"/proc/{pid}/fd").Any(f => new FileInfo(f).LinkTarget?.StartsWith(safe.Home, StringComparison.Ordinal) == true);

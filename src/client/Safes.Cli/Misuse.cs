@@ -16,13 +16,9 @@ internal static class Misuse
             return null;
         }
 
-        var names = new List<string>();
-        for (var at = parsed.CommandResult; at is not null; at = at.Parent as System.CommandLine.Parsing.CommandResult)
-        {
-            names.Insert(0, at.Command is RootCommand ? "safe" : at.Command.Name);
-        }
-
         string said = string.Join(' ', first.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.');
-        return new FaultException(FaultCodes.Usage, ("what", said), ("hint", $"{string.Join(' ', names)} --help"));
+        return new FaultException(FaultCodes.Usage, ("what", said), ("hint", $"{Typed(command)} --help"));
     }
+
+    private static string Typed(Command command) => command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{Typed(parent)} {command.Name}" : "safe";
 }

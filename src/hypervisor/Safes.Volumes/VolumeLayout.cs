@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Safes.Linux;
 
 namespace Safes.Volumes;
@@ -10,9 +11,11 @@ public static class VolumeLayout
     public const uint TeamGroup = 3000;
 
     // QEMU is unprivileged: it passes through to its own files. share/ belongs to the team, and so does what is made in it.
+    private static readonly (string Name, uint Mode, uint Group) Share = ("share", 0x5fd, TeamGroup);    // 2775
+
     private static readonly (string Name, uint Mode, uint Group)[] Directories =
     [
-        ("share", 0x5fd, TeamGroup),    // 2775
+        Share,
         ("hosts", 0x1c9, 0), ("images", 0x1c9, 0),    // 0711
         ("ssh", 0x1c0, 0), ("sessions", 0x1c0, 0), ("rules", 0x1c0, 0), ("log", 0x1c0, 0),    // 0700
     ];
@@ -28,24 +31,26 @@ public static class VolumeLayout
         Stat.SetMode(safe, 0x1c9);
         foreach (var (name, mode, group) in Directories)
         {
-            Stat.MakeDirectory(safe, name, mode);
-            using var made = Fcntl.OpenBeneath(safe, name, Fcntl.ReadOnly | Fcntl.Directory | Fcntl.NoFollow);
-            Unistd.Chown(made, 0, group);
-            Stat.SetMode(made, mode);
+            Make(safe, name, mode, group);
         }
 
         // Files that are to be let out are put there; it is the team's own, who may do away with it.
-        using (var share = Fcntl.OpenBeneath(safe, "share", Fcntl.ReadOnly | Fcntl.Directory | Fcntl.NoFollow))
+        using (var share = Fcntl.OpenBeneath(safe, Share.Name, Fcntl.ReadOnly | Fcntl.Directory | Fcntl.NoFollow))
         {
-            Stat.MakeDirectory(share, "outbox", 0x5fd);
-            using var outbox = Fcntl.OpenBeneath(share, "outbox", Fcntl.ReadOnly | Fcntl.Directory | Fcntl.NoFollow);
-            Unistd.Chown(outbox, 0, TeamGroup);
-            Stat.SetMode(outbox, 0x5fd);
+            Make(share, "outbox", Share.Mode, Share.Group);
             Fcntl.Sync(share);
         }
 
         Fcntl.Sync(safe);
         Fcntl.Sync(root);
+    }
+
+    private static void Make(SafeHandle parent, string name, uint mode, uint group)
+    {
+        Stat.MakeDirectory(parent, name, mode);
+        using var made = Fcntl.OpenBeneath(parent, name, Fcntl.ReadOnly | Fcntl.Directory | Fcntl.NoFollow);
+        Unistd.Chown(made, 0, group);
+        Stat.SetMode(made, mode);
     }
 
     internal static void Check(string mountPoint, KeyIdentifier key)

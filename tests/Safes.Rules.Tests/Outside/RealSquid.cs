@@ -70,12 +70,13 @@ internal sealed class RealSquid : IAsyncDisposable
             Trusted = net.At("internet.crt"),
             Reasons = net.At("reasons/socket"),
         };
-        foreach (var (name, text) in SquidConfiguration.Files(rules, places))
+        var files = SquidConfiguration.Files(rules, places);
+        foreach (var (name, text) in files)
         {
             File.WriteAllText(Path.Combine(net.At("files"), name), Helpers.GetValueOrDefault(name, text));
         }
 
-        File.WriteAllText(net.At(SquidConfiguration.ReasonName), SquidConfiguration.Files(rules, places)[SquidConfiguration.ReasonName]);
+        File.WriteAllText(net.At(SquidConfiguration.ReasonName), files[SquidConfiguration.ReasonName]);
     }
 
     public async ValueTask DisposeAsync()

@@ -19,7 +19,9 @@ public class ReasonTests
         ]).Select((r, i) => new StandingRule(i + 1, r, default, "Anna", default)),
         Hosts, DateTimeOffset.UtcNow);
 
-    private static string Line(Reason reason) => $"HTTP/1.1 403 {reason.What}{(reason.Command.Length == 0 ? "" : $" An owner can change that: {reason.Command}")}";
+    private static string Words(Reason reason) => $"{reason.What}{(reason.Command.Length == 0 ? "" : $" An owner can change that: {reason.Command}")}";
+
+    private static string Line(Reason reason) => $"HTTP/1.1 403 {Words(reason)}";
 
     [Fact]
     public async Task The_reason_stands_in_the_first_line_in_clear_and_where_a_tunnel_is_asked_for()
@@ -186,10 +188,10 @@ public class ReasonTests
                     "update", "-o", $"Dir::Etc::sourcelist={net.At("apt/sources")}", "-o", "Dir::Etc::sourceparts=/dev/null", "-o", $"Dir::State::lists={net.At("apt/lists")}", "-o", $"Dir::Cache={net.At("apt")}",
                     "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=0", "-o", $"Acquire::http::Proxy=http://{FakeInternet.ProxyAddress}:3128", "-o", $"Acquire::https::Proxy=http://{FakeInternet.ProxyAddress}:3128",
                 ], network: net.Pin);
-            Assert.Contains(Line(Reason.NoRule("build", "other.example.net", scheme == "http" ? "80" : "443"))["HTTP/1.1 403 ".Length..], apt.Output + apt.Error, StringComparison.Ordinal);
+            Assert.Contains(Words(Reason.NoRule("build", "other.example.net", scheme == "http" ? "80" : "443")), apt.Output + apt.Error, StringComparison.Ordinal);
         }
 
-        string missing = Line(Reason.NoRule("build", "other.example.net", "443"))["HTTP/1.1 403 ".Length..];
+        string missing = Words(Reason.NoRule("build", "other.example.net", "443"));
         var pip = await Tool.TryAsync(
             "env", [$"https_proxy=http://{FakeInternet.ProxyAddress}:3128", "HOME=/nonexistent", "/usr/bin/python3", "-m", "pip", "download", "--retries", "1", "--index-url", "https://other.example.net/simple", "hello"], network: net.Pin);
         if (!pip.Error.Contains("No module named pip", StringComparison.Ordinal))

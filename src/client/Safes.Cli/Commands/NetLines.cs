@@ -60,7 +60,7 @@ internal static class NetLines
     };
 
     private static IEnumerable<StandingRule> Outside(RuleBook? book, NetworkHost host) => (book?.Standing ?? []).Where(s =>
-        s.Rule is AllowRule a && (a.From == "*" || a.From == host.Name) && Permit.Of(s.Number, a)?.HasEnded(DateTimeOffset.UtcNow) == false);
+        s.Rule is AllowRule a && Permit.Of(s.Number, a) is { } permit && permit.IsFor(host.Name) && !permit.HasEnded(DateTimeOffset.UtcNow));
 
     private static string Ways(NetworkReply net, NetworkHost host) => !net.Shell ? "nothing" : string.Join(", ", host.Exposed.Select(p => $"port {p}").Prepend("SSH"));
 

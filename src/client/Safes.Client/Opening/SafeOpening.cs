@@ -142,7 +142,7 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
     {
         try
         {
-            await new RuleChange(profile, server).CheckSeenAsync(profile.Roster, stop).ConfigureAwait(false);
+            await new RuleChange(profile, server).CheckSeenAsync(stop).ConfigureAwait(false);
         }
         catch (FaultException e)
         {

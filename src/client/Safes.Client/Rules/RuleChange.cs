@@ -48,9 +48,8 @@ public sealed class RuleChange(SafeProfile profile, Server server)
     }
 
     /// <summary>Whether what is in force goes on from what this device has seen; what is new is verified.</summary>
-    /// <param name="roster">As it is now, verified.</param>
     /// <exception cref="FaultException">rules-damaged: it does not; no-server and what else a call ends with.</exception>
-    public async Task CheckSeenAsync(SafeRoster roster, CancellationToken stop)
+    public async Task CheckSeenAsync(CancellationToken stop)
     {
         var seen = RulesSeen.Find(profile);
         var reply = await AskAsync(Math.Max(0, seen.Count - 1), stop).ConfigureAwait(false);
@@ -70,7 +69,7 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         }
         else
         {
-            seen.KeepUnder(profile, roster);
+            seen.KeepUnder(profile, profile.Roster);
         }
     }
 

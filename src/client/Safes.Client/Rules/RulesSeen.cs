@@ -39,7 +39,14 @@ internal sealed record RulesSeen(int Count, string Head, string RosterHead)
         new RulesSeen(verified.Entries.Count, Convert.ToHexStringLower(verified.Head.Span), Convert.ToHexStringLower(roster.Head.Span)).Write(profile);
 
     /// <summary>That nothing was added up to now, by the roster of now.</summary>
-    public void KeepUnder(SafeProfile profile, SafeRoster roster) => (this with { RosterHead = Convert.ToHexStringLower(roster.Head.Span) }).Write(profile);
+    public void KeepUnder(SafeProfile profile, SafeRoster roster)
+    {
+        var now = this with { RosterHead = Convert.ToHexStringLower(roster.Head.Span) };
+        if (now != this)
+        {
+            now.Write(profile);
+        }
+    }
 
     /// <param name="roster">As it is now.</param>
     /// <exception cref="FaultException">rules-damaged: the server shows less than before, or something else, or entries of who is no owner any more.</exception>

@@ -46,11 +46,13 @@ public sealed partial class SafeApi
             async _ =>
             {
                 var roster = parts.Vault.Roster ?? throw new FaultException(FaultCodes.Unclaimed);
-                Check(request.Entry.ToByteArray());
-                var (outside, gives) = Outside(request.Entry.ToByteArray());
-                var book = Workspace.Rules.Append(device, request.Entry.ToByteArray(), roster);
+                byte[] entry = request.Entry.ToByteArray();
+                var rule = RuleOf(entry);
+                Check(rule as AllowRule);
+                bool gives = rule is AllowRule, takes = rule is RemoveRule remove && Workspace.Rules.Book.Standing.Any(s => s.Number == remove.Number && s.Rule is AllowRule);
+                var book = Workspace.Rules.Append(device, entry, roster);
                 await parts.Safe.RulesChangedAsync().ConfigureAwait(false);
-                string? waiting = outside ? await Workspace.Outside.EnforceAsync(EnforceLimit, heard: gives).ConfigureAwait(false) : null;
+                string? waiting = gives || takes ? await Workspace.Outside.EnforceAsync(EnforceLimit, heard: gives).ConfigureAwait(false) : null;
                 return new ChangeRulesReply { Number = (uint)book.Entries.Count, Waiting = waiting ?? "" };
             },
             context.CancellationToken).ConfigureAwait(false);
@@ -66,33 +68,22 @@ public sealed partial class SafeApi
             context.CancellationToken);
     }
 
-    // Whether it is about what is outside, and whether hosts reach more of it by it.
-    private (bool IsAbout, bool Gives) Outside(byte[] entry)
+    // Null: it is none, which is said when it is appended.
+    private static Rule? RuleOf(byte[] entry)
     {
         try
         {
-            var rule = RuleEntry.Parse(entry).Rule;
-            return (rule is AllowRule || (rule is RemoveRule remove && Workspace.Rules.Book.Standing.Any(s => s.Number == remove.Number && s.Rule is AllowRule)), rule is AllowRule);
+            return RuleEntry.Parse(entry).Rule;
         }
         catch (MalformedException)
         {
-            return default;     // said when it is appended
+            return null;
         }
     }
 
     // What makes no sense now is refused before it stands in the chain for good.
-    private void Check(byte[] entry)
+    private void Check(AllowRule? rule)
     {
-        AllowRule? rule;
-        try
-        {
-            rule = RuleEntry.Parse(entry).Rule as AllowRule;
-        }
-        catch (MalformedException)
-        {
-            return;     // said when it is appended
-        }
-
         if (rule is not null && AllowCheck.Of(rule, Workspace.Hosts.Addresses.Keys, DateTimeOffset.UtcNow) is { } flaw)
         {
             throw flaw.Flaw switch

@@ -7,18 +7,18 @@ namespace Safes.Hypervisor.Hosts;
 internal static class ProxyScripts
 {
     /// <summary>Where the proxy host sees its directory of the volume.</summary>
-    public const string Files = "/safe/files", Logs = "/safe/log", Authority = "/safe/authority.pem", Certificates = "/run/safe-proxy/certificates";
+    public const string Files = "/safe/files", Logs = "/safe/log", Authority = "/safe/authority.pem", Certificates = "/run/safe-proxy/certificates", Process = "/run/squid.pid";
 
     /// <summary>Of what says reasons in answers' first lines.</summary>
     public const string Reasons = $"/run/{ReasonUnit}/socket";
 
-    private const string ReasonUnit = "safe-proxy-reason", Process = "/run/squid.pid";
+    private const string ReasonUnit = "safe-proxy-reason";
 
     // It takes Squid's sockets, and has none of its own: no network, no other right. Without it Squid refuses as well, and fewer programs show why.
-    private const string SayReasons =
+    private static readonly string SayReasons =
         $"systemd-run -q --unit={ReasonUnit} -p User=proxy -p AmbientCapabilities=CAP_SYS_PTRACE -p CapabilityBoundingSet=CAP_SYS_PTRACE -p NoNewPrivileges=yes " +
         $"-p PrivateNetwork=yes -p RestrictAddressFamilies=AF_UNIX -p RuntimeDirectory={ReasonUnit} -p RuntimeDirectoryMode=0700 -p MemoryMax=64M -p TasksMax=16 -p Restart=always -p RestartSec=1 " +
-        $"/usr/bin/python3 {Files}/{SquidConfiguration.ReasonName} serve {Reasons} {Files} 3128 {Process}";
+        $"/usr/bin/python3 {Files}/{SquidConfiguration.ReasonName} serve {Reasons} {Files} {SquidPlaces.Port} {Process}";
 
     /// <summary>Tells the proxy host who it is. It has no accounts and no sshd: there is no key for one.</summary>
     public static string Identity(HostDefinition host, string mac, string address, IWorld world, bool clone) => $"""
@@ -53,7 +53,7 @@ internal static class ProxyScripts
             systemctl reset-failed safe-proxy 2>/dev/null || true
             rm -f {Process}
             systemd-run -q --unit=safe-proxy -p Restart=on-failure -p RestartSec=1 -p LimitNOFILE=65536 /usr/sbin/squid -N -f {Files}/squid.conf
-            n=0; until ss -Hltn 'sport = :3128' | grep -q .; do n=$((n+1)); [ $n -lt 300 ] || break; sleep .1; done
+            n=0; until ss -Hltn 'sport = :{SquidPlaces.Port}' | grep -q .; do n=$((n+1)); [ $n -lt 300 ] || break; sleep .1; done
             if [ $n -ge 300 ]; then journalctl -q -u safe-proxy -n 5 -o cat >&2; exit 1; fi
         fi
         """;
@@ -65,7 +65,7 @@ internal static class ProxyScripts
     /// <param name="authority">Its certificate, PEM; checked by whoever made it.</param>
     public static string Use(IPAddress proxy, string authority) => $"""
         set -e
-        p=http://{proxy}:3128
+        p=http://{proxy}:{SquidPlaces.Port}
         env="http_proxy=$p
         https_proxy=$p
         HTTP_PROXY=$p

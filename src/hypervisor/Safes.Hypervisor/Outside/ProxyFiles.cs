@@ -34,7 +34,7 @@ internal sealed class ProxyFiles(VolumeDirectory root, string safe, IWorld world
     /// <summary>Writes the configuration that the rules become; true: it is another than there was.</summary>
     public bool Write(OutsideRules rules, IReadOnlyList<IPAddress> resolvers, IReadOnlyList<IPAddress> own)
     {
-        var places = new SquidPlaces(world.Proxy, ProxyScripts.Files, ProxyScripts.Logs, ProxyScripts.Certificates, ProxyScripts.Authority, resolvers) { VisibleName = $"proxy.{safe}", Own = own, Reasons = ProxyScripts.Reasons };
+        var places = new SquidPlaces(world.Proxy, ProxyScripts.Files, ProxyScripts.Logs, ProxyScripts.Certificates, ProxyScripts.Authority, resolvers) { VisibleName = $"proxy.{safe}", Own = own, Process = ProxyScripts.Process, Reasons = ProxyScripts.Reasons };
         var wanted = SquidConfiguration.Files(rules, places);
         bool changed = false;
         foreach (var (name, text) in wanted.OrderBy(f => f.Key == SquidConfiguration.FileName))

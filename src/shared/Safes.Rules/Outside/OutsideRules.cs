@@ -24,7 +24,7 @@ public sealed record OutsideRules(IReadOnlyList<Permit> Permits, IReadOnlyList<P
         Permits.Where(p => p.Until != 0).Select(p => (DateTimeOffset?)DateTimeOffset.FromUnixTimeSeconds(p.Until)).Min();
 
     /// <summary>Whether a rule for the host holds, so that it is to know the proxy.</summary>
-    public bool Concerns(string host) => Permits.Any(p => p.From == "*" || p.From == host);
+    public bool Concerns(string host) => Permits.Any(p => p.IsFor(host));
 
     /// <summary>What becomes of a request. Whether the name leads to an address that may be reached is seen only when it is asked.</summary>
     public Decision Decide(OutsideRequest request)

@@ -25,7 +25,9 @@ public sealed record Permit(
 
     public bool HasEnded(DateTimeOffset now) => Until != 0 && Until <= now.ToUnixTimeSeconds();
 
-    public bool IsFor(string host, string name, int port) => From is "*" || From == host ? Ports.Contains(port) && Names.Any(n => Covers(n, name)) : false;
+    public bool IsFor(string host) => From == "*" || From == host;
+
+    public bool IsFor(string host, string name, int port) => IsFor(host) && Ports.Contains(port) && Names.Any(n => Covers(n, name));
 
     public bool Takes(string method) => Methods.Count == 0 || Methods.Contains(method);
 

@@ -28,9 +28,9 @@ public static class SquidConfiguration
     {
         var files = Pages(rules).ToDictionary(p => p.Key, p => p.Value, StringComparer.Ordinal);
         files[FileName] = Text(rules, places);
-        foreach (string name in (string[])[HelperName, ReasonName])
+        foreach (var (name, text) in Programs)
         {
-            files[name] = Program(name);
+            files[name] = text;
         }
 
         return files;
@@ -55,6 +55,9 @@ public static class SquidConfiguration
         Downloads(to, rules);
         return to.ToString();
     }
+
+    // Asked for at every look at the rules.
+    private static readonly (string Name, string Text)[] Programs = [(HelperName, Program(HelperName)), (ReasonName, Program(ReasonName))];
 
     private static string Program(string name)
     {
@@ -239,8 +242,8 @@ public static class SquidConfiguration
     }
 
     // With a line before it that fits never, whatever the helper says: so the one that refuses decides as it would alone.
-    private static void Refuse(StringBuilder to, string why, string when = "") =>
-        Reject(to, why, [$"acl reason_{why} external safes_reason {why}", $"http_access deny {(when.Length == 0 ? why : when)} told why_{why} reason_{why} !all"], when.Length == 0 ? why : when);
+    private static void Refuse(StringBuilder to, string why, string? when = null) =>
+        Reject(to, why, [$"acl reason_{why} external safes_reason {why}", $"http_access deny {when ?? why} told why_{why} reason_{why} !all"], when ?? why);
 
     // The last name in the line is the one whose page is shown; it fits always, and leaves the reason for the log.
     private static void Reject(StringBuilder to, string why, string[] before, params ReadOnlySpan<string> cases)

@@ -13,10 +13,11 @@ public sealed record SquidPlaces(IPAddress Listen, string Files, string Logs, st
 {
     public const int Port = 3128;
 
-    public string Process { get; init; } = "/run/squid.pid";
+    /// <summary>The file in which it writes its process.</summary>
+    public required string Process { get; init; }
 
     /// <summary>The socket of what says reasons in answers' first lines.</summary>
-    public string Reasons { get; init; } = "/run/safe-proxy-reason/socket";
+    public required string Reasons { get; init; }
 
     /// <summary>The authorities that servers' certificates are checked against; null: those of its system.</summary>
     public string? Trusted { get; init; }
