@@ -134,7 +134,8 @@ need_dotnet() {
     export DOTNET_ROOT
 }
 
-build() { step 'build' "$DOTNET" build "$ROOT/Safes.slnx" -v quiet -clp:ErrorsOnly --nologo; }
+# Built a moment ago by who calls: SAFES_BUILT.
+build() { [ -n "${SAFES_BUILT:-}" ] || step 'build' "$DOTNET" build "$ROOT/Safes.slnx" -v quiet -clp:ErrorsOnly --nologo; }
 
 # Everything that decides what the programs become.
 source_hash() {

@@ -10,9 +10,11 @@ internal sealed class Adversary(Stage stage, World world, Server server)
     /// <summary>The controls: the same detector finds the text where it is readable.</summary>
     public async Task LookWhileOpenAsync()
     {
-        string share = Path.Combine($"/proc/{server.Pid}/root", await MountPointAsync(), "safe", "share");
+        string share = Path.Combine($"/proc/{server.Pid}/root", await server.MountPointAsync(), "safe", "share");
         stage.Fact("control: while open, root on the server finds the document in the open tree",
             File.Exists(Path.Combine(share, Name)) && Scan.Count(Path.Combine(share, Name), Canary) == 1, Path.Combine("share", Name));
+        await server.LearnKeyAsync();
+        stage.Fact("control: while open, the kernel names its key", server.HasKey, "/proc/keys");
         stage.Fact("the storage below holds no plaintext even while open", Scan.Count(world.Volume, Canary) == 0 && Scan.Count(world.Volume, Name) == 0);
         string twin = Path.Combine(world.Home, "twin");
         string tree = Directory.CreateDirectory(Path.Combine(world.Home, "twin.d")).FullName;
@@ -26,7 +28,7 @@ internal sealed class Adversary(Stage stage, World world, Server server)
         stage.Chapter("4  What an adversary has now");
         string status = await server.DoAsync(["status", "ledger"]);
         stage.Fact("safed says closed, by what the kernel says", status.Contains("closed", StringComparison.OrdinalIgnoreCase));
-        stage.Fact("no key of a file system is in the kernel", !Proc.HasKey(), "/proc/keys");
+        stage.Fact("its key is not in the kernel", !server.HasKey, "/proc/keys");
         stage.Fact("no virtual machine runs but the gateway", Processes("qemu-system") == 1 && Processes("virtiofsd") == 0,
             $"{Processes("qemu-system")} QEMU, {Processes("virtiofsd")} virtiofsd");
         stage.Fact("nothing of the volume is mounted in any namespace", !Mounted(), "every /proc/*/mountinfo");
@@ -57,12 +59,6 @@ internal sealed class Adversary(Stage stage, World world, Server server)
         {
             await Task.Delay(100);      // the kernel detaches the adversary's loop device after the unmount
         }
-    }
-
-    private async Task<string> MountPointAsync()
-    {
-        string[] lines = await File.ReadAllLinesAsync($"/proc/{server.Pid}/mountinfo");
-        return lines.Select(l => l.Split(' ')).First(f => f[4].StartsWith(world.RunRoot, StringComparison.Ordinal) && f.Any(w => w.StartsWith("/dev/loop", StringComparison.Ordinal)))[4].TrimStart('/');
     }
 
     private bool Mounted() =>

@@ -80,6 +80,7 @@ internal sealed partial class Cuts : IDisposable
         await server.RunAsync();
         await anna.DoAsync(["join", anna.At("ledger.safeaddress"), "--yes"], secret: true);
         await anna.DoAsync(["open", "ledger"], secret: true);
+        await server.LearnKeyAsync();
         await anna.DoAsync(["host", "add", "desk"]);
         await anna.WorkAsync("desk.ledger", Workload.Start);
     }
@@ -116,13 +117,13 @@ internal sealed partial class Cuts : IDisposable
         await World.LinkAsync("anna", up: false);
         int hit = frozen ? Victims.Freeze(victim, world.Home) : Victims.Kill(victim, world.Home);
         TimeSpan cut = BootClock.Now, limit = Lease + Bound;
-        while (Proc.HasKey() && BootClock.Now - cut < limit)
+        while (server.HasKey && BootClock.Now - cut < limit)
         {
             await Task.Delay(100);
         }
 
         TimeSpan took = BootClock.Now - cut;
-        bool gone = !Proc.HasKey();
+        bool gone = !server.HasKey;
         if (frozen)
         {
             Victims.Kill(victim, world.Home);
@@ -248,7 +249,7 @@ internal sealed partial class Cuts : IDisposable
     }
 
     private async Task<string?> LeftAsync() =>
-        Proc.HasKey() ? "a key is in the kernel"
+        server.HasKey ? "a key is in the kernel"
         : Victims.Count(Victim.Host, world.Home) + Victims.Count(Victim.Virtiofsd, world.Home) > 0 ? "a host runs"
         : (await Tool.RunAsync("losetup", ["--associated", world.Volume])).Trim() is { Length: > 0 } loop ? loop
         : null;

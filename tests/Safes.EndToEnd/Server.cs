@@ -6,6 +6,7 @@ namespace Safes.EndToEnd;
 internal sealed class Server(World world, Options options) : IDisposable
 {
     private Child? safed;
+    private string? key;
 
     public string State => Path.Combine(world.StateRoot, "ledger");
 
@@ -53,6 +54,31 @@ internal sealed class Server(World world, Options options) : IDisposable
 
     /// <summary>The process whose namespace shows the open volume; 0 when safed does not run.</summary>
     public int Pid => safed is { Exited.IsCompleted: false } s ? s.Pid : 0;
+
+    /// <summary>
+    /// Whether the kernel holds the volume's key, by the name that it has in /proc/keys. Until <see cref="LearnKeyAsync"/> has told that name,
+    /// whether it holds any key of a file system: then other safes of this machine would count, too.
+    /// </summary>
+    public bool HasKey => File.ReadAllText("/proc/keys").Contains(key ?? "fscrypt", StringComparison.Ordinal);
+
+    /// <summary>While it is open, asks the volume by which name the kernel has its key.</summary>
+    public async Task LearnKeyAsync()
+    {
+        using var tree = Fcntl.Open(Path.Combine($"/proc/{Pid}/root", await MountPointAsync(), "safe"), Fcntl.ReadOnly);
+        byte[] policy = Fscrypt.GetPolicy(tree) ?? throw new InvalidOperationException("the open volume has no key");
+        key = Convert.ToHexStringLower(policy.AsSpan(8, 16));
+        if (!HasKey)
+        {
+            throw new InvalidOperationException($"/proc/keys does not name {key} of the open volume");
+        }
+    }
+
+    /// <summary>Where the open volume is mounted in the namespace of <see cref="Pid"/>, from its root.</summary>
+    public async Task<string> MountPointAsync()
+    {
+        string[] lines = await File.ReadAllLinesAsync($"/proc/{Pid}/mountinfo");
+        return lines.Select(l => l.Split(' ')).First(f => f[4].StartsWith(world.RunRoot, StringComparison.Ordinal) && f.Any(w => w.StartsWith("/dev/loop", StringComparison.Ordinal)))[4].TrimStart('/');
+    }
 
     /// <summary>kill -9, as a bug or the kernel's memory killer would.</summary>
     public async Task KillAsync()

@@ -16,7 +16,9 @@ internal static class Workload
         def git(*a): subprocess.run(["git", "-c", "user.name=w", "-c", "user.email=w@w", "-c", "core.fsync=all", *a], check=True, stdout=subprocess.DEVNULL)
         for lock in (".git/index.lock", ".git/HEAD.lock", ".git/refs/heads/main.lock"):
             if os.path.exists(lock): os.remove(lock)   # what a killed git leaves, as its manual says
-        if not os.path.exists(".git"): git("init", "-q", "-b", "main")
+        if not os.path.exists(".git"):
+            git("init", "-q", "-b", "main")
+            os.sync()       # it syncs what is committed, and not what a repository begins with
         db = sqlite3.connect("/safe/load/numbers.db", timeout=60)
         db.execute("pragma synchronous=full"); db.execute("create table if not exists number (n integer primary key, text text)"); db.commit()
         n = db.execute("select coalesce(max(n), 0) from number").fetchone()[0]

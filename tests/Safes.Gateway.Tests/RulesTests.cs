@@ -20,7 +20,9 @@ public class RulesTests
     [Fact]
     public void The_devices_with_a_session_and_what_they_reach_are_replaced_in_one_step()
     {
-        const string Flush = "flush set ip gateway allowed\nflush set ip gateway doors\nflush set ip gateway services\n";
+        const string Flush = "flush chain ip gateway passes\ndelete flowtable ip gateway fast\n" +
+            "table ip gateway {\n  flowtable fast { hook ingress priority filter; devices = { \"wg0\", \"eth2\" }; }\n  chain passes { flow add @fast; accept; }\n}\n" +
+            "flush set ip gateway allowed\nflush set ip gateway doors\nflush set ip gateway services\n";
         Assert.Equal(Flush, NftRules.Admit(Admission.None));
         Assert.Equal(
             Flush + "add element ip gateway allowed { 10.83.0.2, 10.83.0.3 }\nadd element ip gateway doors { 22 }\nadd element ip gateway services { 10.83.1.10 . 8888 }\n",

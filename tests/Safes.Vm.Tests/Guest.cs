@@ -8,6 +8,9 @@ internal sealed class Guest
 {
     private bool runs;
 
+    // Not those of a safe: one may run on this machine beside the tests, and a census counts by user.
+    private const uint FirstUser = 64700;
+
     private Guest(OpenVolume volume, MachineStart start)
     {
         Volume = volume;
@@ -29,7 +32,7 @@ internal sealed class Guest
         var tools = await Parts.ToolsAsync();
         var bundle = await OnVolumeAsync(volume);
         var places = new HostPlaces(volume.At($"hosts/{name}"), Path.Combine(volume.Place, $"run-{name}"), volume.At("share"), bundle.Directory);
-        var hardware = new HostHardware(name, 1, Parts.Memory, $"52:54:00:53:01:{number:x2}", 64200u + (uint)number, Guid.NewGuid());
+        var hardware = new HostHardware(name, 1, Parts.Memory, $"52:54:00:53:01:{number:x2}", FirstUser + (uint)number, Guid.NewGuid());
         var start = new MachineStart(tools, hardware, places, () => Task.FromResult(Tun.OpenLoneTap($"svt{number}")), null);
         var guest = new Guest(volume, start);
         await HostFiles.CloneAsync(tools, bundle, hardware, places, bundle.Manifest.DiskBytes);

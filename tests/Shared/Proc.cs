@@ -38,7 +38,4 @@ internal static class Proc
         // "id parent dev root point ..": of a pin, the root names the namespace.
         [.. File.ReadAllLines("/proc/self/mountinfo").Select(l => l.Split(' '))
             .Where(f => f[3].StartsWith("mnt:[", StringComparison.Ordinal) && f[4].StartsWith(home + "/", StringComparison.Ordinal)).Select(f => f[3])];
-
-    /// <summary>Whether the kernel holds a key of a file system.</summary>
-    public static bool HasKey() => File.ReadAllText("/proc/keys").Contains("fscrypt", StringComparison.Ordinal);
 }

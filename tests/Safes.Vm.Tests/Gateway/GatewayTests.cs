@@ -81,6 +81,16 @@ public sealed class GatewayTests(SharedScene shared) : IClassFixture<SharedScene
             TestServer.ReachesAsync(scene.Bob.Pin, null, scene.Anna.Address, 2222),
             TestServer.ReachesAsync(safe, scene.Addresses.ControlHypervisor, scene.Addresses.ControlGateway, SafeAddresses.ControlPort)));
         Assert.True(await ssh.SayAsync(1000, 10));
+
+        // What has passed so often that it goes past the rules is asked anew when a session ends, or a service is taken back.
+        await scene.Guest.OpenWaysAsync(new WaysIn(true, [new ServicePort(scene.Host, GatewayScene.OtherPort)]));
+        using var service = await Conversation.BeginAsync(scene.Anna.Pin, scene.Host, GatewayScene.OtherPort);
+        Assert.True(await service.SayAsync(100_000, 10));
+        await scene.Guest.OpenWaysAsync(WaysIn.ShellOnly);
+        Assert.False(await service.SayAsync("into the void"u8.ToArray(), TimeSpan.FromSeconds(2)));
+        Assert.True(await ssh.SayAsync(100_000, 10));
+        await scene.Guest.AllowAsync([scene.Bob.Address]);
+        Assert.False(await ssh.SayAsync("into the void"u8.ToArray(), TimeSpan.FromSeconds(2)));
         await scene.RestartSafedAsync();
     }
 

@@ -41,8 +41,9 @@ internal sealed class TestDevice : IAsyncDisposable
         var started = await Tool.TryAsync("wireguard-go", [link], network: Pin, environment: Quiet);
         Assert.True(started.Exit == 0, started.Error);
         peer = $"[Interface]\nPrivateKey = {privateKey}\n[Peer]\nPublicKey = {gatewayKey}\nEndpoint = {endpoint}\nAllowedIPs = {networks}\nPersistentKeepalive = 5\n";
-        await TestServer.IpAsync(Pin, $"addr add {Address}/32 dev {link}\nlink set {link} mtu {mtu} up\nroute add {networks} dev {link}");
+        // Answered by the program in the background, which by then has given the link a size of its own.
         await Tool.RunAsync("wg", ["setconf", link, "/proc/self/fd/0"], peer, Pin);
+        await TestServer.IpAsync(Pin, $"addr add {Address}/32 dev {link}\nlink set {link} mtu {mtu} up\nroute add {networks} dev {link}");
     }
 
     /// <summary>Begins the tunnel anew, as a client does whose gateway fell silent.</summary>

@@ -15,6 +15,7 @@ internal static class Throughput
     private static async Task<double> OneWayAsync(string pin, IPAddress to, int port, int bytes, bool up, CancellationToken stop)
     {
         using var socket = Sched.InNetwork(pin, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        BulkServer.AsDebianSends(socket);
         await socket.ConnectAsync(to, port, stop);
         byte[] wish = new byte[5];
         wish[0] = up ? (byte)1 : (byte)0;
@@ -83,9 +84,13 @@ internal sealed class BulkServer : IDisposable
         }
     }
 
+    /// <summary>By the congestion control that Debian has without settings, whatever this machine's is: one that guesses at the path's speed measures its guesses.</summary>
+    internal static void AsDebianSends(Socket socket) => socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, 13, "cubic"u8);
+
     private static async Task ServeAsync(Socket socket)
     {
         using var held = socket;
+        AsDebianSends(socket);
         byte[] wish = new byte[5];
         for (int have = 0; have < wish.Length;)
         {
