@@ -15,6 +15,9 @@ public class RulesTests
         Assert.Equal(Committed("configured.nft"), NftRules.Configured(Settings, new Admission([IPAddress.Parse("10.83.0.3")], true, [IPEndPoint.Parse("10.83.1.10:8888")])));
 
     [Fact]
+    public void The_rules_of_the_uplinks_namespace_are_those_committed() => Assert.Equal(Committed("world.nft"), NftRules.OfWorld(Settings));
+
+    [Fact]
     public void The_tunnel_of_a_configured_gateway_is_the_one_committed() => Assert.Equal(Committed("tunnel.conf"), WireGuardConfiguration.Of(Settings));
 
     [Fact]

@@ -18,7 +18,7 @@ internal sealed class GatewayMachine
     private GatewaySettings? settings;
     private ControlRelay? relay;
 
-    public static void DenyEverything() => Nft(NftRules.DenyEverything);
+    public static void DenyEverything() => Programs.Nft(NftRules.DenyEverything);
 
     /// <summary>Serves the port for ever.</summary>
     public void Serve(IGatewayPort port)
@@ -104,24 +104,23 @@ internal sealed class GatewayMachine
         admitted = admitted.Among(wanted.Peers);
         if (settings is null)
         {
-            Ip("link", "set", "lo", "up");
-            Ip("link", "add", NftRules.Tunnel, "type", "wireguard");
-            Ip("link", "set", NftRules.Tunnel, "mtu", $"{WireGuardConfiguration.Mtu}");
+            Programs.Ip("link", "set", "lo", "up");
+            World.Separate(wanted);
+            Programs.Ip("link", "set", NftRules.Tunnel, "mtu", $"{WireGuardConfiguration.Mtu}");
         }
         else if (settings with { Peers = wanted.Peers, Now = wanted.Now } != wanted)
         {
             throw new ArgumentException("addresses, ports and keys of a running gateway do not change");
         }
 
-        Nft(NftRules.Configured(wanted, admitted));
-        Run("wg", ["syncconf", NftRules.Tunnel, "/proc/self/fd/0"], WireGuardConfiguration.Of(wanted));
+        Programs.Nft(NftRules.Configured(wanted, admitted));
+        Programs.Run("wg", ["syncconf", NftRules.Tunnel, "/proc/self/fd/0"], WireGuardConfiguration.Of(wanted));
         if (settings is null)
         {
-            Bring(NftRules.Uplink, wanted.Uplink);
+            World.Open(wanted);
             Bring(NftRules.Control, wanted.Control);
             Bring(NftRules.Inside, wanted.Inside);
             Bring(NftRules.Tunnel, wanted.Tunnel);
-            Ip("route", "add", "default", "via", $"{wanted.UplinkRouter}");
             File.WriteAllText("/proc/sys/net/ipv4/ip_forward", "1");
             relay = ControlRelay.Start(new IPEndPoint(wanted.Tunnel.Address, wanted.ControlPort), wanted.ControlTarget);
         }
@@ -142,7 +141,7 @@ internal sealed class GatewayMachine
     private void Allow(AllowedDevices message)
     {
         (admitted, bool whole) = Admission.Of(message, settings ?? throw new ArgumentException("not configured yet"));
-        Nft(NftRules.Admit(admitted));
+        Programs.Nft(NftRules.Admit(admitted));
         if (!whole)
         {
             throw new ArgumentException("an address that is no device's, or a service that is no host's, was left out");
@@ -156,7 +155,7 @@ internal sealed class GatewayMachine
         var pong = new GatewayPong { UptimeSeconds = (ulong)BootClock.Now.TotalSeconds, FreeKib = (ulong)(Machine.MemoryAvailable ?? 0) >> 10, Allowed = (uint)admitted.Devices.Count };
         if (withPeers && settings is not null)
         {
-            pong.Peers.AddRange(PeerStates.Parse(Run("wg", ["show", NftRules.Tunnel, "dump"])));
+            pong.Peers.AddRange(PeerStates.Parse(Programs.Run("wg", ["show", NftRules.Tunnel, "dump"])));
         }
 
         return pong;
@@ -164,16 +163,9 @@ internal sealed class GatewayMachine
 
     private static void Bring(string link, InterfaceAddress address)
     {
-        Ip("addr", "add", address.ToString(), "dev", link);
-        Ip("link", "set", link, "up");
+        Programs.Ip("addr", "add", address.ToString(), "dev", link);
+        Programs.Ip("link", "set", link, "up");
     }
-
-    private static void Ip(params string[] arguments) => Run("busybox", ["ip", .. arguments]);
-
-    private static void Nft(string rules) => Run("nft", ["-f", "-"], rules);
-
-    private static string Run(string program, IReadOnlyList<string> arguments, string? input = null) =>
-        Tool.RunAsync(program, arguments, input).GetAwaiter().GetResult();
 
     private static void Send(IGatewayPort port, FromGateway message) => port.Write(Frames.Encode(message));
 }

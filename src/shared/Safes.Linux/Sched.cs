@@ -29,6 +29,18 @@ public static partial class Sched
         return work();
     });
 
+    /// <summary>Makes a network namespace and pins it at <paramref name="pin"/>, where nothing may be. It has a loopback link that is down, and no other.</summary>
+    public static void MakeNetwork(string pin) => InOwnThread(() =>
+    {
+        Unshare(NewNetwork);
+        using (File.Open(pin, FileMode.CreateNew))
+        {
+        }
+
+        Mount.Attach("/proc/thread-self/ns/net", pin, null, Mount.Bind);
+        return true;
+    });
+
     /// <summary>Runs <paramref name="work"/> in a thread with a mount namespace of its own, which ends with it: what is mounted there
     /// nobody else ever sees, and it goes whatever happens. The work must not change threads.</summary>
     public static T InPrivateMounts<T>(Func<T> work) => InOwnThread(() =>

@@ -39,7 +39,24 @@ internal static class NftRules
 
         """;
 
-    /// <summary>Replaces all rules of IPv4 for a configuration; the links must exist. IPv6 stays denied.</summary>
+    /// <summary>The rules of the uplink's namespace, where its link must be: WireGuard's packets and no others. Nothing is tracked there, so strangers fill no table.</summary>
+    public static string OfWorld(GatewaySettings settings) =>
+        $$"""
+        table ip gateway
+        delete table ip gateway
+        table ip gateway {
+          chain input { type filter hook input priority filter; policy drop;
+            iif "{{Uplink}}" udp dport {{settings.ListenPort}} accept
+          }
+          chain forward { type filter hook forward priority filter; policy drop; }
+          chain output { type filter hook output priority filter; policy drop;
+            oif "{{Uplink}}" udp sport {{settings.ListenPort}} accept
+          }
+        }
+
+        """;
+
+    /// <summary>Replaces all rules of IPv4 on the safe's side for a configuration; the links must exist. IPv6 stays denied.</summary>
     /// <param name="fastPath">False for a kernel without flow tables: the same rules, asked of every packet.</param>
     public static string Configured(GatewaySettings settings, Admission admission, bool fastPath = true) =>
         $$"""
@@ -50,16 +67,7 @@ internal static class NftRules
           set doors { type inet_service; {{Elements(Doors(admission), "elements = ", "; ")}}}
           set services { type ipv4_addr . inet_service; {{Elements(Services(admission), "elements = ", "; ")}}}
 
-          # WireGuard's own packets are not tracked: that would cost time, and a flood of strangers could fill the table.
-          chain early { type filter hook prerouting priority raw; policy accept;
-            iif "{{Uplink}}" notrack
-          }
-          chain early_output { type filter hook output priority raw; policy accept;
-            oif "{{Uplink}}" notrack
-          }
-
           chain input { type filter hook input priority filter; policy drop;
-            iif "{{Uplink}}" udp dport {{settings.ListenPort}} accept
             iif "{{Tunnel}}" ip daddr {{settings.Tunnel.Address}} tcp dport {{settings.ControlPort}} ct state new,established accept
             iif "{{Control}}" ip saddr {{settings.ControlTarget.Address}} tcp sport {{settings.ControlTarget.Port}} ct state established ct direction reply accept
           }
@@ -72,7 +80,6 @@ internal static class NftRules
             iif "{{Inside}}" oif "{{Tunnel}}" ip daddr @allowed ip saddr . tcp sport @services ct direction reply ct state established goto passes
           }
           chain output { type filter hook output priority filter; policy drop;
-            oif "{{Uplink}}" udp sport {{settings.ListenPort}} accept
             oif "{{Tunnel}}" ip saddr {{settings.Tunnel.Address}} tcp sport {{settings.ControlPort}} ct state established ct direction reply accept
             oif "{{Control}}" ip daddr {{settings.ControlTarget.Address}} tcp dport {{settings.ControlTarget.Port}} accept
             # A host that is stopped or unknown: said at once to who may ask at all.
