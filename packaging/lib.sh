@@ -134,7 +134,7 @@ need_dotnet() {
     export DOTNET_ROOT
 }
 
-# Built a moment ago by who calls: SAFES_BUILT.
+# Built, and the accelerator asked, a moment ago by who calls: SAFES_BUILT.
 build() { [ -n "${SAFES_BUILT:-}" ] || step 'build' "$DOTNET" build "$ROOT/Safes.slnx" -v quiet -clp:ErrorsOnly --nologo; }
 
 # Everything that decides what the programs become.
@@ -165,7 +165,7 @@ publish() {
 need_tools() {
     export SAFES_TOOLS=${SAFES_TOOLS:-$CACHE/tools}
     step 'tools: QEMU, virtiofsd, kernel' "$ROOT/packaging/tools" "$SAFES_TOOLS"
-    step 'accelerator asked' "$ROOT/packaging/accelerator" "$SAFES_TOOLS"
+    [ -n "${SAFES_BUILT:-}" ] || step 'accelerator asked' "$ROOT/packaging/accelerator" "$SAFES_TOOLS"
 }
 
 # Everything that decides what an image becomes: the recipe's files, the tools, and further files given.

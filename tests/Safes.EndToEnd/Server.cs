@@ -55,11 +55,8 @@ internal sealed class Server(World world, Options options) : IDisposable
     /// <summary>The process whose namespace shows the open volume; 0 when safed does not run.</summary>
     public int Pid => safed is { Exited.IsCompleted: false } s ? s.Pid : 0;
 
-    /// <summary>
-    /// Whether the kernel holds the volume's key, by the name that it has in /proc/keys. Until <see cref="LearnKeyAsync"/> has told that name,
-    /// whether it holds any key of a file system: then other safes of this machine would count, too.
-    /// </summary>
-    public bool HasKey => File.ReadAllText("/proc/keys").Contains(key ?? "fscrypt", StringComparison.Ordinal);
+    /// <summary>Whether the kernel holds the volume's key, by the name that it has in /proc/keys, which <see cref="LearnKeyAsync"/> has told.</summary>
+    public bool HasKey => File.ReadAllText("/proc/keys").Contains(key ?? throw new InvalidOperationException("the key's name is not known yet"), StringComparison.Ordinal);
 
     /// <summary>While it is open, asks the volume by which name the kernel has its key.</summary>
     public async Task LearnKeyAsync()

@@ -50,24 +50,19 @@ public sealed class PrefetchTests(SharedFleet shared) : IClassFixture<SharedFlee
 
     private HostPlaces Places => new(fleet.Volume.At("hosts/desk"), "", "", "");
 
-    private async Task RememberedAsync()
-    {
-        var end = BootClock.Now + TimeSpan.FromSeconds(30);
-        while (HotPages.Find(Places, Parts.Memory) is null)
-        {
-            Assert.True(BootClock.Now < end, "nothing was remembered");
-            await Task.Delay(50, TestContext.Current.CancellationToken);
-        }
-    }
+    private Task RememberedAsync() => UntilAsync(() => HotPages.Find(Places, Parts.Memory) is null ? "nothing was remembered" : "");
 
     /// <summary>What is read ahead after the last resume may take a moment; then no file of a host is open here.</summary>
-    private async Task HoldingNothingAsync()
+    private Task HoldingNothingAsync() =>
+        UntilAsync(() => string.Join(", ", Census.OpenFiles().Where(f => f.StartsWith(fleet.Volume.At("hosts"), StringComparison.Ordinal))));
+
+    /// <summary>Until nothing is wrong any more, which <paramref name="wrong"/> says in words.</summary>
+    private static async Task UntilAsync(Func<string> wrong)
     {
         var end = BootClock.Now + TimeSpan.FromSeconds(30);
-        string[] open;
-        while ((open = [.. Census.OpenFiles().Where(f => f.StartsWith(fleet.Volume.At("hosts"), StringComparison.Ordinal))]).Length > 0)
+        while (wrong() is { Length: > 0 } words)
         {
-            Assert.True(BootClock.Now < end, $"open still: {string.Join(", ", open)}");
+            Assert.True(BootClock.Now < end, words);
             await Task.Delay(50, TestContext.Current.CancellationToken);
         }
     }

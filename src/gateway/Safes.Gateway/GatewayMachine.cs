@@ -118,9 +118,9 @@ internal sealed class GatewayMachine
         if (settings is null)
         {
             World.Open(wanted);
-            Bring(NftRules.Control, wanted.Control);
-            Bring(NftRules.Inside, wanted.Inside);
-            Bring(NftRules.Tunnel, wanted.Tunnel);
+            Programs.Bring(NftRules.Control, wanted.Control);
+            Programs.Bring(NftRules.Inside, wanted.Inside);
+            Programs.Bring(NftRules.Tunnel, wanted.Tunnel);
             File.WriteAllText("/proc/sys/net/ipv4/ip_forward", "1");
             relay = ControlRelay.Start(new IPEndPoint(wanted.Tunnel.Address, wanted.ControlPort), wanted.ControlTarget);
         }
@@ -159,12 +159,6 @@ internal sealed class GatewayMachine
         }
 
         return pong;
-    }
-
-    private static void Bring(string link, InterfaceAddress address)
-    {
-        Programs.Ip("addr", "add", address.ToString(), "dev", link);
-        Programs.Ip("link", "set", link, "up");
     }
 
     private static void Send(IGatewayPort port, FromGateway message) => port.Write(Frames.Encode(message));

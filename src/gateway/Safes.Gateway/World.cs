@@ -16,15 +16,15 @@ internal static class World
     /// <summary>Once, before any link is up. Afterwards WireGuard's link is among the safe's own, without keys.</summary>
     public static void Separate(GatewaySettings settings)
     {
+        File.WriteAllBytes(Pin, []);
         Sched.MakeNetwork(Pin);
-        Programs.Nft(NftRules.DenyEverything, Pin);
         using (var inside = Child.Start(new ChildStart("busybox", ["sleep", "600"]) { NetworkNamespace = Pin }))
         {
             Programs.Ip("link", "set", NftRules.Uplink, "netns", $"{inside.Pid}");
             inside.Kill();
         }
 
-        Programs.Nft(NftRules.OfWorld(settings), Pin);
+        Programs.Nft(NftRules.DenyEverything + NftRules.OfWorld(settings), Pin);
         Programs.IpIn(Pin, "link", "add", NftRules.Tunnel, "type", "wireguard");
         Programs.IpIn(Pin, "link", "set", NftRules.Tunnel, "netns", $"{Environment.ProcessId}");
     }
@@ -32,8 +32,7 @@ internal static class World
     /// <summary>Strangers are heard from now on, by WireGuard alone.</summary>
     public static void Open(GatewaySettings settings)
     {
-        Programs.IpIn(Pin, "addr", "add", $"{settings.Uplink}", "dev", NftRules.Uplink);
-        Programs.IpIn(Pin, "link", "set", NftRules.Uplink, "up");
+        Programs.Bring(NftRules.Uplink, settings.Uplink, Pin);
         Programs.IpIn(Pin, "route", "add", "default", "via", $"{settings.UplinkRouter}");
     }
 }

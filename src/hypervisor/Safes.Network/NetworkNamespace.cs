@@ -32,7 +32,7 @@ public static class NetworkNamespace
         }
 
         await File.WriteAllBytesAsync(pin, []).ConfigureAwait(false);
-        await Tool.RunAsync("unshare", [$"--net={pin}", "true"]).ConfigureAwait(false);
+        Sched.MakeNetwork(pin);
         return true;
     }
 

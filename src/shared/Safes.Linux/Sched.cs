@@ -29,14 +29,10 @@ public static partial class Sched
         return work();
     });
 
-    /// <summary>Makes a network namespace and pins it at <paramref name="pin"/>, where nothing may be. It has a loopback link that is down, and no other.</summary>
+    /// <summary>Makes a network namespace and pins it at <paramref name="pin"/>, a file. It has a loopback link that is down, and no other.</summary>
     public static void MakeNetwork(string pin) => InOwnThread(() =>
     {
         Unshare(NewNetwork);
-        using (File.Open(pin, FileMode.CreateNew))
-        {
-        }
-
         Mount.Attach("/proc/thread-self/ns/net", pin, null, Mount.Bind);
         return true;
     });

@@ -5,7 +5,8 @@ namespace Safes.Gateway.Rules;
 /// <summary>
 /// The gateway's packet rules as nft reads them, each text one transaction. Nothing that is established outlives a session: both directions
 /// of a forwarded flow are checked against the sets of devices with a session and of what they reach, and what then goes past the rules, by
-/// the kernel's flow table, does so until these sets are replaced and no longer (ADR 0018). Under emulation every expression costs: links are compared by number, and a table of IPv4 alone does not ask each packet for its family.
+/// the kernel's flow table, does so until these sets are replaced and no longer (ADR 0018). Under emulation every expression costs:
+/// links are compared by number, and a table of IPv4 alone does not ask each packet for its family.
 /// </summary>
 internal static class NftRules
 {
