@@ -1,8 +1,13 @@
+using Safes.Roster;
+
 namespace Safes.EndToEnd;
 
 /// <summary>Who sat on the gateway's links all day, and read everything that was printed and mailed.</summary>
 internal sealed class Eavesdropper(Stage stage, World world, Options options, string[] secrets)
 {
+    /// <summary>Exit statuses, as the specification has them.</summary>
+    private const int NoTunnel = 20, WrongPassword = 30;
+
     public async Task ListenedAsync(Capture capture, Person[] members)
     {
         stage.Chapter($"{(options.Thorough ? 7 : 6)}  Who listened to everything");
@@ -20,5 +25,23 @@ internal sealed class Eavesdropper(Stage stage, World world, Options options, st
         var tried = await eve.SafeAsync(["join", members[1].At("ledger.safeaddress"), "--yes"], secret: true);
         Stage.Show("eve", "safe join ledger.safeaddress      (bob's, with an id of her own)", tried.Output + tried.Error);
         stage.Fact("whoever reads all of it becomes no member", tried.Exit is not 0 && !tried.Output.Contains("joined", StringComparison.Ordinal), $"exit {tried.Exit}");
+        if (options.Thorough)
+        {
+            await InAnothersPlaceAsync(eve, members[1]);
+        }
+    }
+
+    /// <summary>A member's address, rewritten for keys of her own: his place in the network, at the gateway that he has.</summary>
+    private async Task InAnothersPlaceAsync(Person eve, Person member)
+    {
+        string forged = eve.At("forged.safeaddress");
+        var own = IdFile.Parse(await File.ReadAllTextAsync(eve.At("bob.safeid"))).Identity;
+        var address = AddressFile.Parse(await File.ReadAllTextAsync(member.At("ledger.safeaddress")));
+        await File.WriteAllTextAsync(forged, (address with { Device = own.Device }).Write());
+        var tried = await eve.SafeAsync(["join", forged, "--yes"], secret: true);
+        Stage.Show("eve", "safe join ledger.safeaddress      (bob's, rewritten for her id)", tried.Output + tried.Error);
+        stage.Fact("from bob's own address in the network, with keys of her own, she has no tunnel", tried.Exit == NoTunnel, $"exit {tried.Exit}");
+        var asked = await member.SafeAsync(["open", "ledger"], secret: true, other: "not my password at all");
+        stage.Fact("control: bob's device has one, and is asked for his password", asked.Exit == WrongPassword, $"exit {asked.Exit}");
     }
 }

@@ -84,6 +84,31 @@ public sealed class FilesInAndOut : IDisposable
         await safe.UntilAsync("closed");
     }
 
+    [Fact(Timeout = 240_000)]
+    public async Task A_file_longer_than_any_can_be_there_is_refused_by_its_code_and_the_others_of_its_stream_get_in()
+    {
+        await using var safe = await OpenAsync();
+        using var call = safe.Owner.Server.Calls.Put(default);
+        foreach (var (name, length) in ((string, ulong)[])[("endless", 1UL << 61), ("empty", 0)])
+        {
+            await call.RequestStream.WriteAsync(new PutRequest { File = new PutFile { Path = ByteString.CopyFromUtf8($"in/{name}"), Length = length } });
+            await call.RequestStream.WriteAsync(new PutRequest { End = new PutEnd() });
+        }
+
+        await call.RequestStream.CompleteAsync();
+        var codes = new List<string?>();
+        while (await call.ResponseStream.MoveNext(Stop))
+        {
+            codes.Add(call.ResponseStream.Current.Done?.Fault?.Code);
+        }
+
+        Assert.Equal(["file-kind", null], codes);
+        Assert.Equal(["empty"], Directory.GetFileSystemEntries($"{Share(safe)}/in").Select(Path.GetFileName));
+        Assert.Empty(Directory.GetFileSystemEntries($"{Share(safe)}/../transfers"));
+        await safe.Owner.LeaveAsync();
+        await safe.UntilAsync("closed");
+    }
+
     [Fact(Timeout = 900_000)]
     [Trait("takes", "long")]
     public async Task Ten_gibibytes_go_in_and_out_in_the_memory_of_a_few_blocks()

@@ -10,7 +10,7 @@ internal static class MemoryScan
     /// <summary>Names of the secrets of which at least 16 bytes, from the beginning or to the end, lie in the process's memory.</summary>
     public static string[] Find(int pid, IReadOnlyDictionary<string, byte[]> secrets)
     {
-        var pieces = secrets.SelectMany(s => new[] { (s.Key, Bytes: s.Value[..Piece]), (s.Key, Bytes: s.Value[^Piece..]) }).ToArray();
+        var pieces = PiecesOf(secrets);
         var found = new SortedSet<string>(StringComparer.Ordinal);
         byte[] buffer = new byte[Window];
         using var memory = new FileStream($"/proc/{pid}/mem", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1);
@@ -43,6 +43,13 @@ internal static class MemoryScan
 
         return [.. found];
     }
+
+    /// <summary>The same of what was recorded.</summary>
+    public static string[] Find(byte[] record, IReadOnlyDictionary<string, byte[]> secrets) =>
+        [.. PiecesOf(secrets).Where(p => record.AsSpan().IndexOf(p.Bytes) >= 0).Select(p => p.Name).Distinct().Order(StringComparer.Ordinal)];
+
+    private static (string Name, byte[] Bytes)[] PiecesOf(IReadOnlyDictionary<string, byte[]> secrets) =>
+        [.. secrets.SelectMany(s => new[] { (s.Key, s.Value[..Piece]), (s.Key, s.Value[^Piece..]) })];
 
     private static int Read(FileStream memory, ulong at, Span<byte> into)
     {

@@ -65,6 +65,9 @@ internal sealed class RealSafe : IAsyncDisposable
     /// <summary>What safed finds in its environment besides the usual.</summary>
     public Dictionary<string, string> AlsoSet { get; } = [];
 
+    /// <summary>Where all that devices and safed say to each other is kept, as it passes the gateway; null: nowhere.</summary>
+    public MemoryStream? Record { get; set; }
+
     public Laptop Owner { get; private set; } = null!;
 
     public int Pid => safed!.Pid;
@@ -147,7 +150,8 @@ internal sealed class RealSafe : IAsyncDisposable
         try
         {
             await socket.ConnectAsync(new IPEndPoint(SafeAddresses.Parse(Configuration.Network).ControlHypervisor, SafeAddresses.ControlPort), stop);
-            return new NetworkStream(socket, ownsSocket: true);
+            var stream = new NetworkStream(socket, ownsSocket: true);
+            return Record is { } record ? new RecordedStream(stream, record) : stream;
         }
         catch
         {

@@ -50,6 +50,37 @@ public sealed class SecretsInMemory
         Assert.Equal(secrets.Keys.Order(StringComparer.Ordinal), MemoryScan.Find(safe.Pid, secrets));
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task Of_what_passes_the_gateway_between_devices_and_safed_nothing_is_a_key()
+    {
+        var record = new MemoryStream();
+        await using var safe = await RealSafe.StartAsync(RealSafe.Long, before: s => s.Record = record);
+        using (var wrong = SecretBuffer.Random(32))
+        {
+            await Assert.ThrowsAsync<FaultException>(() => safe.Owner.OpenAsync(wrong));
+            await safe.Owner.OpenAsync();
+            using var bob = await safe.AdmitAsync("bob");
+            await bob.OpenAsync();
+            var secrets = SecretsOf(safe);
+            secrets["a wrong CK"] = Laptop.Reveal(wrong);
+            secrets["another's CK"] = Laptop.Reveal(bob.Ck);
+            secrets["token"] = safe.Owner.Opened!.Token.ToByteArray();
+            await bob.LeaveAsync();
+            await safe.Owner.LeaveAsync();
+            Assert.True(record.Length > 20_000, $"{record.Length} bytes recorded");
+            Assert.Empty(MemoryScan.Find(record.ToArray(), secrets));
+
+            // What does not go through TLS is found.
+            await using var open = await safe.ConnectAsync(default);
+            foreach (byte[] secret in secrets.Values)
+            {
+                await open.WriteAsync(secret);
+            }
+
+            Assert.Equal(secrets.Keys.Order(StringComparer.Ordinal), MemoryScan.Find(record.ToArray(), secrets));
+        }
+    }
+
     private static Task<RealSafe> StartAsync(params Action<string>[] changes) => RealSafe.StartAsync(
         RealSafe.Long, before: changes is [] ? null : s => s.Program = OtherBuild.Copy(Path.Combine(s.Home, "program"), changes));
 

@@ -129,6 +129,7 @@ public sealed class RefusalTests : IAsyncLifetime
     [InlineData("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQC7")]
     [InlineData("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI")]
     [InlineData("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDmWEUFmPTqQHvLA0ZP5wTsSbkvVgmTLTjCMNCFbkTFA\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDmWEUFmPTqQHvLA0ZP5wTsSbkvVgmTLTjCMNCFbkTFA")]
+    [InlineData("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIUkO5gzOVyHFmBGN2T8kcHhNnnJb3jz1Fmb5uYJ3qJ6P")]
     [InlineData("command=\"x\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDmWEUFmPTqQHvLA0ZP5wTsSbkvVgmTLTjCMNCFbkTFA")]
     [InlineData("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDmWEUFmPTqQHvLA0ZP5wTsSbkvVgmTLTjCMNCFbkTFA'; reboot; '\u00e9")]
     public async Task What_is_not_one_key_is_not_signed(string key) => Assert.Equal(

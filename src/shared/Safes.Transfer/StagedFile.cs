@@ -45,7 +45,7 @@ public sealed class StagedFile : IDisposable
     /// <param name="directory">Where; from now on this one closes it.</param>
     /// <param name="name">Of the two entries: NAME.part and NAME.checks.</param>
     /// <param name="identity">32 bytes that tell this content from another's (path, length, time): with others it begins anew.</param>
-    /// <exception cref="FaultException">transfers-busy: somebody else is at it.</exception>
+    /// <exception cref="FaultException">transfers-busy: somebody else is at it; file-kind: no file can be that long there.</exception>
     public static StagedFile Open(SafeFileHandle directory, string name, ReadOnlySpan<byte> identity, FilePath path, long length, CancellationToken stop)
     {
         RawPath dataName = RawPath.Of(name + ".part"), checksName = RawPath.Of(name + ".checks");
@@ -74,13 +74,23 @@ public sealed class StagedFile : IDisposable
     }
 
     /// <summary>Gives up what is there.</summary>
+    /// <exception cref="FaultException">file-kind: no file can be that long there, holes or not.</exception>
     public void Restart()
     {
         Arriving.Dispose();
         Arriving = new BlockAssembly(path, length);
         Blocks = 0;
         RandomAccess.SetLength(data, 0);
-        RandomAccess.SetLength(data, length);
+        try
+        {
+            RandomAccess.SetLength(data, length);
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            Remove();
+            throw FileTree.Refused(FaultCodes.FileKind, path, "larger than a file can be there");
+        }
+
         if (checks is not null)
         {
             RandomAccess.SetLength(checks, DigestLength);

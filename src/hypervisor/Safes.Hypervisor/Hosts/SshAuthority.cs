@@ -37,7 +37,7 @@ public sealed partial class SshAuthority
     /// <summary>The public key line of the authority for hosts, for members' @cert-authority.</summary>
     public string HostAuthority { get; }
 
-    [GeneratedRegex("^ssh-ed25519 (AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43})( [ -~]{0,100})?$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("^ssh-ed25519 (AAAAC3NzaC1lZDI1NTE5AAAAI[A-P][A-Za-z0-9+/]{42})( [ -~]{0,100})?$", RegexOptions.CultureInvariant)]
     private static partial Regex Ed25519Line();
 
     /// <summary>Opens the authorities in the volume's directory `ssh`, or makes them.</summary>
