@@ -178,6 +178,34 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     }
 
     [Fact]
+    public async Task A_host_that_lost_its_share_keeps_what_it_wrote_when_it_is_stopped_or_the_safe_closes_and_has_the_share_again_afterwards()
+    {
+        await fleet.Hosts.AddAsync(new HostRequest("lost"));
+        await OkAsync("lost", "touch /safe/shared");
+        await LoseAsync("words");
+        var begun = BootClock.Now;
+        await fleet.Hosts.StopAsync("lost");
+        Assert.True(BootClock.Now - begun < TimeSpan.FromSeconds(45), "it was waited for as for a host that could stop in its own way");
+        Assert.Empty(fleet.Hosts.Processes);
+        await fleet.Hosts.StartAsync("lost", cold: false, 1);
+        await OkAsync("lost", "grep -q words own && test -e /safe/shared");
+
+        await LoseAsync("more");
+        var outcome = Assert.Single(await fleet.CloseAsync());
+        Assert.False(outcome.Done);
+        Assert.Contains("virtiofsd", Fleet.Why(outcome), StringComparison.Ordinal);
+        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
+        await OkAsync("lost", "grep -q more own && test -e /safe/shared");
+
+        // Who waits for the share never ends; what is written then is never synchronised.
+        async Task LoseAsync(string words)
+        {
+            fleet.Hosts.Processes[1].Kill();
+            await OkAsync("lost", $"(setsid ls /safe </dev/null >/dev/null 2>&1 &); sleep 1; echo {words} >own");
+        }
+    }
+
+    [Fact]
     public async Task A_host_whose_clock_cannot_be_set_is_cut_off_until_it_is_and_then_ready_by_itself()
     {
         await fleet.Hosts.AddAsync(new HostRequest("mute"));

@@ -242,14 +242,16 @@ public sealed class VirtualMachine : IAsyncDisposable
     }
 
     /// <summary>Asks the guest to power off and waits; what is left when the limit has passed is ended.</summary>
-    public async Task PowerOffAsync(TimeSpan limit)
+    /// <param name="limit">Of all of it.</param>
+    /// <param name="script">What the guest runs for that, where its own way of powering off would not end.</param>
+    public async Task PowerOffAsync(TimeSpan limit, string? script = null)
     {
         var end = BootClock.Now + limit;
         try
         {
             var guest = await AgentAsync(limit).ConfigureAwait(false);
             Failpoint.Reach("stop: agent there");
-            await guest.PowerOffAsync(limit).ConfigureAwait(false);
+            await (script is null ? guest.PowerOffAsync(limit) : guest.RunAsync(script, limit)).ConfigureAwait(false);
             await Ended.WaitAsync(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
         }
         catch (Exception e) when (e is HungException or QmpException or TimeoutException)

@@ -11,7 +11,7 @@ internal sealed partial class VirtualHost(
     HostFleetOptions options, HostDefinition definition, Func<HostNames> names, Action<VirtualHost> changed, CancellationToken closing) : IAsyncDisposable
 {
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(1), ClockPause = TimeSpan.FromSeconds(1), SettlePause = TimeSpan.FromSeconds(30), SignedFor = TimeSpan.FromDays(1),
-        IdentityLimit = TimeSpan.FromSeconds(120);
+        IdentityLimit = TimeSpan.FromSeconds(120), CutShortLimit = TimeSpan.FromSeconds(20);
 
     private readonly SemaphoreSlim gate = new(1);
     private CancellationTokenSource running = new();
@@ -229,6 +229,13 @@ internal sealed partial class VirtualHost(
         try
         {
             await running.CancelAsync().ConfigureAwait(false);
+            if (leaving.ShareLost)
+            {
+                // Without its share it could not go on; what it has on its own disk is kept.
+                await leaving.PowerOffAsync(left < CutShortLimit ? left : CutShortLimit, GuestScripts.CutShort).ConfigureAwait(false);
+                throw HostFaults.Failed(Definition.Name, "its virtiofsd had ended; its disk was written back");
+            }
+
             await leaving.SuspendAsync(generation).WaitAsync(left).ConfigureAwait(false);
             await DetachAsync().ConfigureAwait(false);
             Become(HostState.Suspended, "");
@@ -263,7 +270,7 @@ internal sealed partial class VirtualHost(
             {
                 expectedToEnd = true;
                 await running.CancelAsync().ConfigureAwait(false);
-                await leaving.PowerOffAsync(limit).ConfigureAwait(false);
+                await (leaving.ShareLost ? leaving.PowerOffAsync(CutShortLimit, GuestScripts.CutShort) : leaving.PowerOffAsync(limit)).ConfigureAwait(false);
                 await DetachAsync().ConfigureAwait(false);
             }
 
