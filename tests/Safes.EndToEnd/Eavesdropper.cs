@@ -41,7 +41,8 @@ internal sealed class Eavesdropper(Stage stage, World world, Options options, st
         var tried = await eve.SafeAsync(["join", forged, "--yes"], secret: true);
         Stage.Show("eve", "safe join ledger.safeaddress      (bob's, rewritten for her id)", tried.Output + tried.Error);
         stage.Fact("from bob's own address in the network, with keys of her own, she has no tunnel", tried.Exit == NoTunnel, $"exit {tried.Exit}");
-        var asked = await member.SafeAsync(["open", "ledger"], secret: true, other: "not my password at all");
-        stage.Fact("control: bob's device has one, and is asked for his password", asked.Exit == WrongPassword, $"exit {asked.Exit}");
+        var guest = new Person(world, options, member.Name, "not his password at all", at: eve.Name);
+        var asked = await guest.SafeAsync(["open", "ledger"], secret: true);
+        stage.Fact("control: from where she is bob's device has one, and his password is wanted", asked.Exit == WrongPassword, $"exit {asked.Exit}");
     }
 }

@@ -4,12 +4,12 @@ using Safes.Linux;
 
 namespace Safes.EndToEnd;
 
-/// <summary>A member with a device of their own: a network namespace and a home directory.</summary>
-internal sealed class Person(World world, Options options, string name, string password)
+/// <summary>A member with a device of their own: a home directory, and a network namespace (or somebody else's, where the device is then).</summary>
+internal sealed class Person(World world, Options options, string name, string password, string? at = null)
 {
     public string Name => name;
 
-    public string Network => World.Pin(World.DeviceOf(name));
+    public string Network => World.Pin(World.DeviceOf(at ?? name));
 
     public string Home { get; } = Directory.CreateDirectory(
         Path.Combine(world.Home, name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;

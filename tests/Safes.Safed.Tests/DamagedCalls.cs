@@ -63,9 +63,8 @@ public sealed class DamagedCalls
                 }
 
                 var (status, code) = await CallAsync(channel!, safe.Owner.Opened!.Session, method.Name, method.IsClientStreaming ? [.. messages[..which], damaged, .. messages[(which + 1)..]] : [damaged]);
-                // Late is who waits for something that was asked for: rules to be in force, a lease to be renewed.
                 Assert.True(
-                    status is StatusCode.OK or StatusCode.DeadlineExceeded || (code is not null && Codes.Contains(code)),
+                    status is StatusCode.OK || (code is not null && Codes.Contains(code)),
                     $"{method.Name}, message {which}: {status} {code} for {Convert.ToHexStringLower(damaged)}\n{safe.Log}");
             }
 
@@ -95,15 +94,16 @@ public sealed class DamagedCalls
         static ByteString Some(int length) => ByteString.CopyFrom(RandomNumberGenerator.GetBytes(length));
         ByteString path = ByteString.CopyFromUtf8("outbox/words"), data = ByteString.CopyFromUtf8("words"), digest = ByteString.CopyFrom(SHA256.HashData("words"u8));
         var put = new PutRequest { File = new PutFile { Path = path, Length = 5, DataBytes = 5, ModifiedUnixNs = 1_700_000_000_000_000_000, Replace = true } };
-        var rule = RuleEntry.Sign(RuleBook.Empty(owner.Roster!.Safe), owner.Roster, owner.Keys.Device, owner.Keys.Signing, new DataOutRule(DataOut.FourEyes), DateTimeOffset.UtcNow);
+        var roster = await owner.Server.FetchRosterAsync(owner.Roster, default);
+        var rule = RuleEntry.Sign(RuleBook.Empty(roster.Safe), roster, owner.Keys.Device, owner.Keys.Signing, new DataOutRule(DataOut.FourEyes), DateTimeOffset.UtcNow);
         var key = await owner.Server.GetOneTimeKeyAsync(default);
         var right = new Dictionary<string, IMessage[]>
         {
             ["Hello"] = [new HelloRequest { ClientVersion = "1.0" }],
             ["GetRoster"] = [new RosterRequest { After = 1 }],
             ["GetOneTimeKey"] = [new OneTimeKeyRequest()],
-            ["Claim"] = [new ClaimRequest { OneTimeKey = key.PublicKey, Sealed = Some(1192), Genesis = ByteString.CopyFrom(owner.Roster.Entries[0].Bytes.Span) }],
-            ["Join"] = [new JoinRequest { OneTimeKey = key.PublicKey, Sealed = Some(1192), Entry = ByteString.CopyFrom(owner.Roster.Entries[^1].Bytes.Span) }],
+            ["Claim"] = [new ClaimRequest { OneTimeKey = key.PublicKey, Sealed = Some(1192), Genesis = ByteString.CopyFrom(roster.Entries[0].Bytes.Span) }],
+            ["Join"] = [new JoinRequest { OneTimeKey = key.PublicKey, Sealed = Some(1192), Entry = ByteString.CopyFrom(roster.Entries[^1].Bytes.Span) }],
             ["Open"] = [new OpenRequest { OneTimeKey = key.PublicKey, Sealed = Some(1192), Head = key.Head, Generation = key.Generation }],
             // Of another's session, which is not for this device.
             ["Resume"] = [new ResumeRequest { Session = others.Session, Token = others.Token }],
@@ -126,7 +126,7 @@ public sealed class DamagedCalls
             ["ShowOut"] = [new OutNumber { Number = 1 }],
             ["DecideOut"] = [new DecideOutRequest { Number = 1, Approve = true, Reason = "seen", Digest = digest }],
             ["ReadOutLog"] = [new ReadOutLogRequest()],
-            ["ChangeRoster"] = [new ChangeRosterRequest { OneTimeKey = key.PublicKey, Sealed = Some(1192), Entry = ByteString.CopyFrom(owner.Roster.Entries[^1].Bytes.Span), Head = key.Head }],
+            ["ChangeRoster"] = [new ChangeRosterRequest { OneTimeKey = key.PublicKey, Sealed = Some(1192), Entry = ByteString.CopyFrom(roster.Entries[^1].Bytes.Span), Head = key.Head }],
             ["GetRules"] = [new RulesRequest { After = 1 }],
             ["ChangeRules"] = [new ChangeRulesRequest { Entry = ByteString.CopyFrom(rule.Bytes.Span) }],
             ["ReadRuleLog"] = [new RuleLogRequest { LastBytes = 4096 }],
@@ -134,12 +134,14 @@ public sealed class DamagedCalls
         return right;
     }
 
-    /// <summary>Whether it is a message at all, and another one; what is none is refused before any call sees it.</summary>
+    /// <summary>Whether it is a message at all, and another one, not one with unknown fields alone; what is none is refused before any call sees it.</summary>
     private static bool Differs(MessageParser parser, byte[] right, byte[] damaged)
     {
         try
         {
-            return !parser.ParseFrom(damaged).Equals(parser.ParseFrom(right)) || right.Length == 0;
+            parser.ParseFrom(damaged);
+            var known = parser.WithDiscardUnknownFields(true);
+            return !known.ParseFrom(damaged).Equals(known.ParseFrom(right)) || right.Length == 0;
         }
         catch (InvalidProtocolBufferException)
         {

@@ -39,12 +39,10 @@ public sealed class HardenedProcesses
     {
         string pattern = (await File.ReadAllTextAsync("/proc/sys/kernel/core_pattern")).Trim();
         Assert.SkipWhen(pattern is ['|' or '/', ..], $"cores go elsewhere here: {pattern}");
-        // What this process may leave, its children may.
-        await Tool.RunAsync("prlimit", ["--pid", $"{Environment.ProcessId}", "--core=unlimited"]);
-        await using var safe = await RealSafe.StartAsync(RealSafe.Long);
+        await using var safe = await AllowedCoresAsync(() => RealSafe.StartAsync(RealSafe.Long));
         await safe.Owner.OpenAsync();
         string control = Directory.CreateDirectory(Path.Combine(safe.Home, "control")).FullName;
-        await Tool.TryAsync("sh", ["-c", $"cd {control} && exec sh -c 'kill -ABRT $$'"]);
+        await AllowedCoresAsync(() => Tool.TryAsync("sh", ["-c", $"cd {control} && exec sh -c 'kill -ABRT $$'"]));
         Assert.NotEmpty(Directory.GetFiles(control));
         Directory.Delete(control, recursive: true);
 
@@ -60,6 +58,21 @@ public sealed class HardenedProcesses
         Assert.DoesNotContain(places.SelectMany(Directory.GetFiles), f => Path.GetFileName(f).StartsWith("core", StringComparison.Ordinal));
         safe.Owner.Drop();
         await safe.RunAsync();
+    }
+
+    /// <summary>What this process may leave, those may that it starts meanwhile.</summary>
+    private static async Task<T> AllowedCoresAsync<T>(Func<Task<T>> start)
+    {
+        string pid = $"{Environment.ProcessId}";
+        await Tool.RunAsync("prlimit", ["--pid", pid, "--core=unlimited"]);
+        try
+        {
+            return await start();
+        }
+        finally
+        {
+            await Tool.RunAsync("prlimit", ["--pid", pid, "--core=0:"]);
+        }
     }
 
     private static int GuardianOf(RealSafe safe) => Proc.Naming("guard").Single(p => Proc.CommandLine(p).StartsWith(safe.Program, StringComparison.Ordinal) && IsFor(p, safe));

@@ -53,8 +53,8 @@ public sealed class SecretsInMemory
     [Fact(Timeout = 120_000)]
     public async Task Of_what_passes_the_gateway_between_devices_and_safed_nothing_is_a_key()
     {
-        var record = new MemoryStream();
-        await using var safe = await RealSafe.StartAsync(RealSafe.Long, before: s => s.Record = record);
+        MemoryStream record = new(), told = new();
+        await using var safe = await RealSafe.StartAsync(RealSafe.Long, before: s => (s.Record, s.Gateway.Record) = (record, told));
         using (var wrong = SecretBuffer.Random(32))
         {
             await Assert.ThrowsAsync<FaultException>(() => safe.Owner.OpenAsync(wrong));
@@ -69,6 +69,8 @@ public sealed class SecretsInMemory
             await safe.Owner.LeaveAsync();
             Assert.True(record.Length > 20_000, $"{record.Length} bytes recorded");
             Assert.Empty(MemoryScan.Find(record.ToArray(), secrets));
+            Assert.Contains(safe.Owner.Address.DeviceAddress.ToString(), System.Text.Encoding.Latin1.GetString(told.ToArray()), StringComparison.Ordinal);
+            Assert.Empty(MemoryScan.Find(told.ToArray(), secrets));
 
             // What does not go through TLS is found.
             await using var open = await safe.ConnectAsync(default);

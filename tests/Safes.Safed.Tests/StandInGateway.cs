@@ -21,6 +21,9 @@ internal sealed class StandInGateway : IDisposable
     /// <summary>The bytes of an answer, where the right ones are not wanted.</summary>
     public Func<ToGateway, Stream, Task<bool>>? Instead { get; set; }
 
+    /// <summary>Where all that safed tells it is kept; null: nowhere.</summary>
+    public MemoryStream? Record { get; set; }
+
     /// <summary>How often safed came, or came again.</summary>
     public int Connections { get; private set; }
 
@@ -68,6 +71,7 @@ internal sealed class StandInGateway : IDisposable
                 await stream.ReadExactlyAsync(head);
                 byte[] body = new byte[BinaryPrimitives.ReadInt32BigEndian(head)];
                 await stream.ReadExactlyAsync(body);
+                Record?.Write(body);
                 var asked = ToGateway.Parser.ParseFrom(body);
                 Allowed = asked.Allow is { } allow ? [.. allow.Addresses] : Allowed;
                 if (Instead is { } instead && await instead(asked, stream))

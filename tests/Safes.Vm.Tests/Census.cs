@@ -6,10 +6,10 @@ namespace Safes.Vm.Tests;
 internal sealed record Census(int Processes, int Descriptors, int Loops, int Namespaces)
 {
     /// <param name="place">Processes are ours when their command line, working directory or user says so.</param>
-    public static Census Take(string place, uint user)
+    public static Census Take(string place, params uint[] users)
     {
         var ours = Directory.GetDirectories("/proc").Where(p => int.TryParse(Path.GetFileName(p), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) &&
-            pid != Environment.ProcessId && IsOurs(p, place, user)).ToArray();
+            pid != Environment.ProcessId && IsOurs(p, place, users)).ToArray();
         return new Census(
             ours.Length,
             OpenFiles().Length,
@@ -21,8 +21,9 @@ internal sealed record Census(int Processes, int Descriptors, int Loops, int Nam
     public static string[] OpenFiles() => [.. Directory.GetFileSystemEntries("/proc/self/fd").Select(l => new FileInfo(l).LinkTarget ?? "")
         .Where(t => !t.EndsWith(".dll", StringComparison.Ordinal) && !t.EndsWith(".pdb", StringComparison.Ordinal)).Order()];
 
-    private static bool IsOurs(string process, string place, uint user) =>
-        Read($"{process}/cmdline").Contains(place, StringComparison.Ordinal) || Read($"{process}/status").Contains($"\nUid:\t{user}\t", StringComparison.Ordinal);
+    private static bool IsOurs(string process, string place, uint[] users) =>
+        Read($"{process}/cmdline").Contains(place, StringComparison.Ordinal) ||
+        (Read($"{process}/status") is var status && users.Any(u => status.Contains($"\nUid:\t{u}\t", StringComparison.Ordinal)));
 
     private static string Read(string file)
     {

@@ -184,24 +184,29 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await OkAsync("lost", "touch /safe/shared");
         await LoseAsync("words");
         var begun = BootClock.Now;
+        using var qemu = PidFd.Open(QemuOf("lost").Pid)!;
         await fleet.Hosts.StopAsync("lost");
         Assert.True(BootClock.Now - begun < TimeSpan.FromSeconds(45), "it was waited for as for a host that could stop in its own way");
-        Assert.Empty(fleet.Hosts.Processes);
+        Assert.True(qemu.WaitForEnd(TimeSpan.Zero));
         await fleet.Hosts.StartAsync("lost", cold: false, 1);
-        await OkAsync("lost", "grep -q words own && test -e /safe/shared");
+        await OkAsync("lost", "grep -q words words && grep -q asked words.ended && test -e /safe/shared");
 
         await LoseAsync("more");
         var outcome = Assert.Single(await fleet.CloseAsync());
         Assert.False(outcome.Done);
         Assert.Contains("virtiofsd", Fleet.Why(outcome), StringComparison.Ordinal);
         Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
-        await OkAsync("lost", "grep -q more own && test -e /safe/shared");
+        await OkAsync("lost", "grep -q more more && grep -q asked more.ended && test -e /safe/shared");
 
-        // Who waits for the share never ends; what is written then is never synchronised.
-        async Task LoseAsync(string words)
+        // Who waits for the share never ends, who works is asked to end, and what is written last nobody has synchronised.
+        async Task LoseAsync(string file)
         {
             fleet.Hosts.Processes[1].Kill();
-            await OkAsync("lost", $"(setsid ls /safe </dev/null >/dev/null 2>&1 &); sleep 1; echo {words} >own");
+            await OkAsync("lost", $$"""
+                (setsid ls /safe </dev/null >/dev/null 2>&1 &)
+                (setsid bash -c 'trap "echo asked >{{file}}.ended; exit" TERM; while :; do sleep .1; done' </dev/null >/dev/null 2>&1 &)
+                sleep 1; sync -f .; echo {{file}} >{{file}}
+                """);
         }
     }
 

@@ -8,7 +8,7 @@ namespace Safes.Qemu;
 /// A running virtual machine: QEMU and its virtiofsd, which outlive the process that started them. Its RAM is a file on the volume, so
 /// that suspending writes only the state of the devices.
 /// </summary>
-public sealed class VirtualMachine : IAsyncDisposable
+public sealed partial class VirtualMachine : IAsyncDisposable
 {
     private readonly MachineStart start;
     private readonly MachineProcesses processes;
@@ -239,41 +239,6 @@ public sealed class VirtualMachine : IAsyncDisposable
 
         await QuitAsync().ConfigureAwait(false);
         return length;
-    }
-
-    /// <summary>Asks the guest to power off and waits; what is left when the limit has passed is ended.</summary>
-    /// <param name="limit">Of all of it.</param>
-    /// <param name="script">What the guest runs for that, where its own way of powering off would not end.</param>
-    public async Task PowerOffAsync(TimeSpan limit, string? script = null)
-    {
-        var end = BootClock.Now + limit;
-        try
-        {
-            var guest = await AgentAsync(limit).ConfigureAwait(false);
-            Failpoint.Reach("stop: agent there");
-            await (script is null ? guest.PowerOffAsync(limit) : guest.RunAsync(script, limit)).ConfigureAwait(false);
-            await Ended.WaitAsync(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is HungException or QmpException or TimeoutException)
-        {
-            await KillAsync().ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Ends both processes at once.</summary>
-    /// <exception cref="HungException">One of them cannot be ended: it waits for a device.</exception>
-    public Task KillAsync() => processes.KillAsync(start.Limits.Quit);
-
-    /// <summary>Ends what runs of the machine with these files, by the record of its processes and by what works in its directories.</summary>
-    /// <exception cref="HungException">One of them cannot be ended.</exception>
-    public static async Task KillRecordedAsync(HostPlaces places, TimeSpan limit)
-    {
-        if (MachineProcesses.Adopt(places, uuid: null) is { } processes)
-        {
-            await processes.KillAsync(limit).ConfigureAwait(false);
-        }
-
-        await Background.Run(() => StrayProcesses.End(places, limit)).ConfigureAwait(false);
     }
 
     /// <summary>Lets go of the machine; it runs on.</summary>

@@ -23,8 +23,9 @@ internal sealed partial class VirtualHost
     /// <summary>Sees to it that a host that ends by itself is known to have ended, and one that lost a part of it to have.</summary>
     private async Task WatchAsync(VirtualMachine watched, Task<System.Text.Json.JsonElement> shutdown)
     {
-        if (await Task.WhenAny(watched.Ended, watched.ShareEnded, watched.Qmp.Broken).ConfigureAwait(false) != watched.Ended &&
-            await Task.WhenAny(watched.Ended, Task.Delay(TimeSpan.FromSeconds(1))).ConfigureAwait(false) != watched.Ended && !expectedToEnd && watched == machine)
+        bool maimed = await Task.WhenAny(watched.Ended, watched.ShareEnded, watched.Qmp.Broken).ConfigureAwait(false) != watched.Ended &&
+            await Task.WhenAny(watched.Ended, Task.Delay(TimeSpan.FromSeconds(1))).ConfigureAwait(false) != watched.Ended;
+        if (maimed && !expectedToEnd && watched == machine)
         {
             Become(room: true);     // which says what is missing
         }
@@ -39,7 +40,8 @@ internal sealed partial class VirtualHost
         {
             if (!expectedToEnd && watched == machine)
             {
-                bool asked = shutdown is { IsCompletedSuccessfully: true } && shutdown.Result.TryGetProperty("guest", out var guest) && guest.ValueKind is System.Text.Json.JsonValueKind.True;
+                // One that lost its share may have been powered off by a safed that was killed meanwhile: it is to run again at the next open.
+                bool asked = !maimed && shutdown is { IsCompletedSuccessfully: true } && shutdown.Result.TryGetProperty("guest", out var guest) && guest.ValueKind is System.Text.Json.JsonValueKind.True;
                 await DetachAsync().ConfigureAwait(false);
                 if (asked)
                 {

@@ -229,11 +229,11 @@ internal sealed partial class VirtualHost(
         try
         {
             await running.CancelAsync().ConfigureAwait(false);
-            if (leaving.ShareLost)
+            if (leaving.ShareLost && !leaving.Ended.IsCompleted)
             {
                 // Without its share it could not go on; what it has on its own disk is kept.
-                await leaving.PowerOffAsync(left < CutShortLimit ? left : CutShortLimit, GuestScripts.CutShort).ConfigureAwait(false);
-                throw HostFaults.Failed(Definition.Name, "its virtiofsd had ended; its disk was written back");
+                bool itself = await leaving.PowerOffAsync(left < CutShortLimit ? left : CutShortLimit, GuestScripts.CutShort).ConfigureAwait(false);
+                throw HostFaults.Failed(Definition.Name, $"virtiofsd had ended; {(itself ? "its disk was written back" : "it did not stop by itself")}");
             }
 
             await leaving.SuspendAsync(generation).WaitAsync(left).ConfigureAwait(false);
