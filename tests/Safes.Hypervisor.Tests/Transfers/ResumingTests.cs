@@ -58,6 +58,21 @@ public sealed class ResumingTests
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task The_same_command_right_after_a_cut_waits_until_what_was_sent_before_has_been_read()
+    {
+        await using var scene = await Scene.OpenAsync();
+        File.WriteAllBytes(scene.Device("large"), Scene.Random(2 * Mega));
+        var before = scene.Server.Calls.Put(default);
+        await before.RequestStream.WriteAsync(new PutRequest { File = new PutFile { Path = ByteString.CopyFromUtf8("large"), Length = 2 * Mega, Ask = true } });
+        Assert.True(await before.ResponseStream.MoveNext(default));
+        var put = scene.PutAsync([scene.Device("large")], "large");
+        Assert.NotSame(put, await Task.WhenAny(put, Task.Delay(1000)));
+        before.Dispose();
+        Assert.Equal((1L, 0L), ((await put).Files, (await put).Failures));
+        Assert.Equal(Scene.Random(2 * Mega), File.ReadAllBytes(scene.Share("large")));
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task What_was_staged_is_believed_only_as_far_as_it_has_its_digests()
     {
         await using var scene = await Scene.OpenAsync();

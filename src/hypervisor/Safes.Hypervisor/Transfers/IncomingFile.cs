@@ -16,6 +16,8 @@ internal sealed class IncomingFile : IDisposable
     // So that what all streams write between two looks is less than what is kept free.
     private const int BlocksBetweenLooks = 8;
 
+    private static readonly TimeSpan BusyLimit = TimeSpan.FromSeconds(15), BusyPause = TimeSpan.FromMilliseconds(200);
+
     private readonly TransferRoom room;
     private readonly FileOwner? owner;
     private readonly PutFile told;
@@ -48,7 +50,7 @@ internal sealed class IncomingFile : IDisposable
         var incoming = new IncomingFile(room, owner, device, told, path);
         try
         {
-            await incoming.LookAsync(stop).ConfigureAwait(false);
+            await incoming.LookPatientlyAsync(stop).ConfigureAwait(false);
             return incoming;
         }
         catch
@@ -140,6 +142,23 @@ internal sealed class IncomingFile : IDisposable
     }
 
     public void Dispose() => staged?.Dispose();
+
+    /// <summary>What the same device sent before it was cut off may still be read: soon its file is free, or whole.</summary>
+    private async Task LookPatientlyAsync(CancellationToken stop)
+    {
+        for (var end = BootClock.Now + BusyLimit; ; await Task.Delay(BusyPause, stop).ConfigureAwait(false))
+        {
+            try
+            {
+                await LookAsync(stop).ConfigureAwait(false);
+                return;
+            }
+            catch (FaultException e) when (e.Code == FaultCodes.TransfersBusy && BootClock.Now < end)
+            {
+                // Looked at again.
+            }
+        }
+    }
 
     private async Task LookAsync(CancellationToken stop)
     {
