@@ -18,7 +18,8 @@ public class GuardianTests
     {
         await using var scene = await Scene.OpenAsync();
         await using var host = await scene.HoldFilesAsync();
-        await using var daemon = await scene.HoldFilesAsync();
+        // It holds nothing: it is ended for being the daemon, not for being in the way.
+        await using var daemon = await Holding.ProcessAsync("sh", ["-c", "echo held; exec sleep 1000"]);
         using var hostProcess = PidFd.Open(host.Pid)!;
         using var daemonProcess = PidFd.Open(daemon.Pid)!;
         TimeSpan deadline = BootClock.Now + Lease;
