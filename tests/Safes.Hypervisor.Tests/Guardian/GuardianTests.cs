@@ -236,7 +236,7 @@ public class GuardianTests
         await connection.ReceiveAsync(said, TestContext.Current.CancellationToken);
         Rights.Send(connection, GuardianMessage.Hello(other.Pid, BootClock.Now + TimeSpan.FromMinutes(5), GuardianMessage.Version + 1), otherProcess.Handle);
         await Assert.ThrowsAsync<GuardianException>(() => starting);
-        Assert.Equal(0, await connection.ReceiveAsync(said, TestContext.Current.CancellationToken));
+        Assert.Equal(0, await connection.ReceiveAsync(said, TestContext.Current.CancellationToken).AsTask().WaitAsync(Lease, TestContext.Current.CancellationToken));
         Assert.False(otherProcess.WaitForEnd(TimeSpan.Zero));
         listener.Close();
         Directory.Delete(place, recursive: true);
