@@ -117,7 +117,7 @@ public sealed class FilesInAndOut : IDisposable
         await using var safe = await OpenAsync();
         File.WriteAllBytes(At("small"), Random(8 * Mega));
         await PutAsync(safe, [At("small")], "in");
-        double before = Footprint.Of(safe.Pid).Memory, most = 0;
+        double before = Footprint.Of(safe.Pid).Own, most = 0;
         using (var file = Fcntl.Open(At("huge"), Fcntl.ReadWrite | Fcntl.Create))
         {
             RandomAccess.SetLength(file, 10L << 30);
@@ -133,7 +133,7 @@ public sealed class FilesInAndOut : IDisposable
             var going = transfer();
             for (; !going.IsCompleted; await Task.WhenAny(going, Task.Delay(200, Stop)))
             {
-                most = Math.Max(most, Footprint.Of(safe.Pid).Memory);
+                most = Math.Max(most, Footprint.Of(safe.Pid).Own);
             }
 
             Assert.Equal((1L, 0L, 96L * Mega), ((await going).Files, (await going).Failures, (await going).Sent));

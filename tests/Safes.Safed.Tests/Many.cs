@@ -6,8 +6,11 @@ namespace Safes.Safed.Tests;
 [Trait("needs", "root")]
 public sealed class Many(LargeTeam team) : IClassFixture<LargeTeam>
 {
-    /// <summary>MiB that safed may have, and how much of that may be more than the time before.</summary>
+    /// <summary>MiB that safed may have, and how much of its own may be more than the time before.</summary>
     private const double Most = 150, Growth = 8;
+
+    /// <summary>A leak grows with each round; what is made once, and what the garbage collector has not looked at yet, does not.</summary>
+    private const int MostRounds = 5;
 
     private static readonly ParallelOptions AFew = new() { MaxDegreeOfParallelism = 8 };
 
@@ -17,7 +20,7 @@ public sealed class Many(LargeTeam team) : IClassFixture<LargeTeam>
     public async Task Two_hundred_sessions_are_held_and_leave_nothing_behind()
     {
         var full = new List<Footprint>();
-        for (int round = 0; round < 2; round++)
+        while (full.Count < 2 || (full.Count < MostRounds && full[^1].Own > full[^2].Own + Growth))
         {
             var held = await HoldAllAsync();
             int[] before = [.. held.Select(h => h.Answered)];
@@ -35,7 +38,7 @@ public sealed class Many(LargeTeam team) : IClassFixture<LargeTeam>
 
         Say(full);
         Assert.All(full, f => Assert.InRange(f.Memory, 0, Most));
-        Assert.InRange(full[1].Memory, 0, full[0].Memory + Growth);
+        Assert.InRange(full[^1].Own, 0, full[^2].Own + Growth);
         Assert.True(full[0].Descriptors >= team.AtRest.Descriptors + team.Members.Count, "the control: connections were counted");
     }
 
@@ -43,7 +46,7 @@ public sealed class Many(LargeTeam team) : IClassFixture<LargeTeam>
     public async Task Fifty_who_open_at_once_all_get_in_and_whoever_leaves_last_closes_it()
     {
         var after = new List<Footprint>();
-        for (int round = 0; round < 3; round++)
+        while (after.Count < 3 || (after.Count < MostRounds && after[^1].Own > after[^2].Own + Growth))
         {
             var opened = await Task.WhenAll(team.Members.Take(50).Select(m => m.OpenAsync()));
             Assert.Single(opened, o => !o.JoinedOpen);
@@ -55,7 +58,7 @@ public sealed class Many(LargeTeam team) : IClassFixture<LargeTeam>
 
         Say(after);
         Assert.All(after, f => Assert.InRange(f.Memory, 0, Most));
-        Assert.InRange(after[^1].Memory, 0, after[1].Memory + Growth);
+        Assert.InRange(after[^1].Own, 0, after[^2].Own + Growth);
     }
 
     [Fact(Timeout = 300_000)]
@@ -92,7 +95,7 @@ public sealed class Many(LargeTeam team) : IClassFixture<LargeTeam>
         await Task.WhenAll(members.Select(m => m.LeaveAsync()));
         team.AssertAtRest(await team.RestAsync());
         Assert.All(seen, f => Assert.InRange(f.Memory, 0, Most));
-        Assert.InRange(seen[^1].Memory, 0, seen[2].Memory + Growth);
+        Assert.InRange(seen[^1].Own, 0, seen[2].Own + Growth);
     }
 
     private async Task<IReadOnlyList<Laptop.Holding>> HoldAllAsync()
