@@ -1,10 +1,7 @@
 using System.Security.Cryptography;
 using CsCheck;
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
 using Grpc.Core;
-using Grpc.Net.Client;
-using Safes.Client.Connection;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Fuzzing;
@@ -26,10 +23,6 @@ public sealed class DamagedCalls
     /// <summary>Kestrel takes no more calls on a connection for some seconds where this many were refused before all of them was read.</summary>
     private const int MostRefused = 32;
 
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(15);
-
-    private static readonly HashSet<string> Codes = [.. FaultCodes.All.Where(c => c != FaultCodes.Internal).Select(c => c.Code)];
-
     [Fact]
     public async Task Whatever_is_wrong_with_a_call_s_own_message_it_is_answered_or_refused_by_a_code_and_sessions_roster_and_rules_stay()
     {
@@ -41,11 +34,11 @@ public sealed class DamagedCalls
         var other = bob.Hold();
         var right = await RightAsync(safe.Owner, bob.Opened!);
         byte[] roster = bob.Roster!.Head.ToArray();
-        foreach (var method in SafeReflection.Descriptor.Services.Single(s => s.Name == "Safe").Methods)
+        foreach (var method in RawCalls.Methods)
         {
             byte[][] messages = [.. right[method.Name].Select(m => m.ToByteArray())];
             var parser = method.InputType.Parser;
-            GrpcChannel? channel = null;
+            RawCalls? calls = null;
             int tried = 0;
             for (var end = BootClock.Now + TimeSpan.FromSeconds(Fuzz.Seconds); tried < Fewest || BootClock.Now < end;)
             {
@@ -58,17 +51,17 @@ public sealed class DamagedCalls
 
                 if (tried++ % MostRefused == 0)
                 {
-                    channel?.Dispose();
-                    channel = ConnectionOf(safe.Owner);
+                    calls?.Dispose();
+                    calls = new RawCalls(safe.Owner);
                 }
 
-                var (status, code) = await CallAsync(channel!, safe.Owner.Opened!.Session, method.Name, method.IsClientStreaming ? [.. messages[..which], damaged, .. messages[(which + 1)..]] : [damaged]);
+                var (status, code) = await calls!.CallAsync(method.Name, safe.Owner.Opened!.Session, method.IsClientStreaming ? [.. messages[..which], damaged, .. messages[(which + 1)..]] : [damaged]);
                 Assert.True(
-                    status is StatusCode.OK || (code is not null && Codes.Contains(code)),
+                    status is StatusCode.OK || (code is not null && FaultCodes.Find(code) != FaultCodes.Internal),
                     $"{method.Name}, message {which}: {status} {code} for {Convert.ToHexStringLower(damaged)}\n{safe.Log}");
             }
 
-            channel?.Dispose();
+            calls?.Dispose();
         }
 
         Assert.False(held.Ended.IsCompleted);
@@ -82,12 +75,6 @@ public sealed class DamagedCalls
         Assert.False(safe.IsAttached);
     }
 
-    private static GrpcChannel ConnectionOf(Laptop owner) => GrpcChannel.ForAddress("https://safe", new GrpcChannelOptions
-    {
-        HttpHandler = new SocketsHttpHandler { ConnectCallback = async (_, stop) => await owner.DialAsync(stop) },
-        DisposeHttpClient = true,
-    });
-
     /// <summary>Of each call the messages that it would take, of a stream in their order; signed ones are signed, paths are there.</summary>
     private static async Task<Dictionary<string, IMessage[]>> RightAsync(Laptop owner, Opened others)
     {
@@ -97,7 +84,7 @@ public sealed class DamagedCalls
         var roster = await owner.Server.FetchRosterAsync(owner.Roster, default);
         var rule = RuleEntry.Sign(RuleBook.Empty(roster.Safe), roster, owner.Keys.Device, owner.Keys.Signing, new DataOutRule(DataOut.FourEyes), DateTimeOffset.UtcNow);
         var key = await owner.Server.GetOneTimeKeyAsync(default);
-        var right = new Dictionary<string, IMessage[]>
+        return new Dictionary<string, IMessage[]>
         {
             ["Hello"] = [new HelloRequest { ClientVersion = "1.0" }],
             ["GetRoster"] = [new RosterRequest { After = 1 }],
@@ -131,7 +118,6 @@ public sealed class DamagedCalls
             ["ChangeRules"] = [new ChangeRulesRequest { Entry = ByteString.CopyFrom(rule.Bytes.Span) }],
             ["ReadRuleLog"] = [new RuleLogRequest { LastBytes = 4096 }],
         };
-        return right;
     }
 
     /// <summary>Whether it is a message at all, and another one, not one with unknown fields alone; what is none is refused before any call sees it.</summary>
@@ -146,41 +132,6 @@ public sealed class DamagedCalls
         catch (InvalidProtocolBufferException)
         {
             return false;
-        }
-    }
-
-    private static async Task<(StatusCode Status, string? Code)> CallAsync(GrpcChannel channel, ByteString session, string name, byte[][] messages)
-    {
-        var plain = Marshallers.Create(b => b, b => b);
-        var method = new Method<byte[], byte[]>(MethodType.DuplexStreaming, "safes.v1.Safe", name, plain, plain);
-        var headers = new Metadata { { CallHeaders.Session, session.ToByteArray() } };
-        using var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(method, null, new CallOptions(headers, DateTime.UtcNow + Soon));
-        try
-        {
-            try
-            {
-                foreach (byte[] message in messages)
-                {
-                    await call.RequestStream.WriteAsync(message);
-                }
-
-                await call.RequestStream.CompleteAsync();
-            }
-            catch (Exception e) when (e is InvalidOperationException or RpcException)
-            {
-                // Refused before all of it was sent: the answer says why.
-            }
-
-            while (await call.ResponseStream.MoveNext(CancellationToken.None))
-            {
-            }
-
-            return (StatusCode.OK, null);
-        }
-        catch (RpcException e)
-        {
-            byte[]? fault = e.Trailers.GetValueBytes("fault-bin");
-            return (e.StatusCode, fault is null ? null : Fault.Parser.ParseFrom(fault).Code);
         }
     }
 }

@@ -2,7 +2,6 @@ using System.Net.Sockets;
 using CsCheck;
 using Google.Protobuf;
 using Grpc.Core;
-using Grpc.Net.Client;
 using Safes.Contracts.V1;
 using Safes.Fuzzing;
 using Safes.Linux;
@@ -45,23 +44,18 @@ public sealed class HostileBytes
         }
 
         // As calls: each method of the service, with anything, and with more than any may have.
-        using var channel = GrpcChannel.ForAddress("https://safe", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler { ConnectCallback = async (_, stop) => await bob.DialAsync(stop) },
-            DisposeHttpClient = true,
-            MaxSendMessageSize = null,
-        });
+        using var calls = new RawCalls(bob);
         var damaged = Fuzz.Damaged([new OpenRequest { OneTimeKey = ByteString.CopyFrom(large, 0, 1216), Sealed = ByteString.CopyFrom(large, 0, 1192), Head = ByteString.CopyFrom(large, 0, 64), Generation = 1 }.ToByteArray(), [0x0a, 16, .. large.AsSpan(0, 16)]]);
-        foreach (var method in SafeReflection.Descriptor.Services.Single(s => s.Name == "Safe").Methods)
+        foreach (var method in RawCalls.Methods)
         {
             foreach (byte[] bytes in damaged.Array[4].Single())
             {
-                Assert.NotEqual(StatusCode.Unavailable, await CallAsync(channel, method.Name, bytes));
+                Assert.NotEqual(StatusCode.Unavailable, (await calls.CallAsync(method.Name, ByteString.Empty, bytes)).Status);
             }
 
             // A stream that needs a session is refused before anything of it is read.
             bool early = method.IsClientStreaming && method.Name != "Renew";
-            Assert.Equal(early ? StatusCode.PermissionDenied : StatusCode.ResourceExhausted, await CallAsync(channel, method.Name, large));
+            Assert.Equal(early ? StatusCode.PermissionDenied : StatusCode.ResourceExhausted, (await calls.CallAsync(method.Name, ByteString.Empty, large)).Status);
         }
 
         Assert.False(held.Ended.IsCompleted);
@@ -151,24 +145,5 @@ public sealed class HostileBytes
         }
 
         return to;
-    }
-
-    private static async Task<StatusCode> CallAsync(GrpcChannel channel, string name, byte[] bytes)
-    {
-        var plain = Marshallers.Create(b => b, b => b);
-        var method = new Method<byte[], byte[]>(MethodType.ServerStreaming, "safes.v1.Safe", name, plain, plain);
-        using var call = channel.CreateCallInvoker().AsyncServerStreamingCall(method, null, new CallOptions(deadline: DateTime.UtcNow + Soon), bytes);
-        try
-        {
-            while (await call.ResponseStream.MoveNext(CancellationToken.None))
-            {
-            }
-
-            return StatusCode.OK;
-        }
-        catch (RpcException e)
-        {
-            return e.StatusCode;
-        }
     }
 }

@@ -41,7 +41,7 @@ public sealed partial class VirtualMachine : IAsyncDisposable
     public Task Ended => processes.Ended;
 
     /// <summary>True once virtiofsd has ended while QEMU runs: the guest's files in the share give errors.</summary>
-    public bool ShareLost => processes.Virtiofsd is null or { Ended.IsCompleted: true };
+    public bool ShareLost => processes is { Qemu.Ended.IsCompleted: false, Virtiofsd: null or { Ended.IsCompleted: true } };
 
     /// <summary>Completes when virtiofsd has ended.</summary>
     public Task ShareEnded => processes.Virtiofsd?.Ended ?? Task.CompletedTask;

@@ -229,7 +229,7 @@ internal sealed partial class VirtualHost(
         try
         {
             await running.CancelAsync().ConfigureAwait(false);
-            if (leaving.ShareLost && !leaving.Ended.IsCompleted)
+            if (leaving.ShareLost)
             {
                 // Without its share it could not go on; what it has on its own disk is kept.
                 bool itself = await leaving.PowerOffAsync(left < CutShortLimit ? left : CutShortLimit, GuestScripts.CutShort).ConfigureAwait(false);
