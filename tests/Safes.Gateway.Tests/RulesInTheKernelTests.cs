@@ -19,10 +19,13 @@ public class RulesInTheKernelTests
         Stranger = IPAddress.Parse("10.83.3.1");
     private static readonly Admission Shell = new([Allowed], true, []), Open = Shell with { Services = [new IPEndPoint(Host, 8888)] };
 
-    // Not every kernel that runs tests has flow tables. What goes past the rules by them is tested with a gateway (GatewayTests, WaysTests).
-    private static string Configured(GatewaySettings settings, Admission admission) => NftRules.Configured(settings, admission, fastPath: false);
+    // Not every kernel that runs tests has flow tables; ServersKernelTests run these where it has, and GatewayTests and WaysTests with a gateway.
+    private static readonly Lazy<Task<bool>> FastPath = new(async () =>
+        (await Tool.TryAsync("nft", ["--check", "--file", "-"], "table ip probe {\n  flowtable fast { hook ingress priority 0; devices = { lo }; }\n}\n")).Exit == 0);
 
-    private static string Admit(Admission admission) => NftRules.Admit(admission, fastPath: false);
+    private static async Task<string> ConfiguredAsync(GatewaySettings settings, Admission admission) => NftRules.Configured(settings, admission, await FastPath.Value);
+
+    private static async Task<string> AdmitAsync(Admission admission) => NftRules.Admit(admission, await FastPath.Value);
 
     [Fact]
     public async Task Devices_reach_the_relay_and_those_with_a_session_SSH_and_nobody_anything_else()
@@ -74,10 +77,10 @@ public class RulesInTheKernelTests
         ];
         Assert.DoesNotContain(true, await Task.WhenAll(attempts.Select(a => a.Try())));
 
-        await TestServer.NftAsync(gateway, Configured(Settings, Admission.None));
+        await TestServer.NftAsync(gateway, await ConfiguredAsync(Settings, Admission.None));
         await TestServer.NftAsync(world, NftRules.OfWorld(Settings));
         Assert.False(await attempts[0].Try());
-        await TestServer.NftAsync(gateway, Admit(Shell));
+        await TestServer.NftAsync(gateway, await AdmitAsync(Shell));
         foreach (var ((what, _, expected), got) in attempts.Zip(await Task.WhenAll(attempts.Select(a => a.Try()))))
         {
             Assert.True(expected == got, $"{what}: expected {expected}");
@@ -96,18 +99,18 @@ public class RulesInTheKernelTests
     {
         await using var server = await TestServer.StartAsync();
         var (gateway, tunnel, inside) = await BetweenAsync(server);
-        await TestServer.NftAsync(gateway, Configured(Settings, Shell));
+        await TestServer.NftAsync(gateway, await ConfiguredAsync(Settings, Shell));
         using var listener = TestServer.Listen(inside, 22);
         using var device = Sched.InNetwork(tunnel, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
         await device.ConnectAsync(Host, 22, TestContext.Current.CancellationToken);
         using var host = await listener.AcceptAsync(TestContext.Current.CancellationToken);
         host.NoDelay = true;
 
-        await TestServer.NftAsync(gateway, Admit(Shell with { Devices = [] }));
+        await TestServer.NftAsync(gateway, await AdmitAsync(Shell with { Devices = [] }));
         device.Send([1]);
         host.Send([2]);
         Assert.Equal((0, 0), (await HearAsync(host, 1000), await HearAsync(device, 1000)));
-        await TestServer.NftAsync(gateway, Admit(Shell));
+        await TestServer.NftAsync(gateway, await AdmitAsync(Shell));
         Assert.Equal((1, 1), (await HearAsync(host, 20_000), await HearAsync(device, 20_000)));
     }
 
@@ -119,9 +122,9 @@ public class RulesInTheKernelTests
         using var service = TestServer.Listen(inside, 8888);
         using var ssh = TestServer.Listen(inside, 22);
         using var beside = TestServer.Listen(inside, 8889);
-        await TestServer.NftAsync(gateway, Configured(Settings, Shell));
+        await TestServer.NftAsync(gateway, await ConfiguredAsync(Settings, Shell));
         Assert.False(await TestServer.ReachesAsync(tunnel, Allowed, Host, 8888));
-        await TestServer.NftAsync(gateway, Admit(Open));
+        await TestServer.NftAsync(gateway, await AdmitAsync(Open));
         Assert.True(await TestServer.ReachesAsync(tunnel, Allowed, Host, 22));
         (await ssh.AcceptAsync(TestContext.Current.CancellationToken)).Dispose();
         Assert.False(await TestServer.ReachesAsync(tunnel, Allowed, Host, 8889));
@@ -132,11 +135,11 @@ public class RulesInTheKernelTests
             device.Bind(new IPEndPoint(Allowed, 0));
             await device.ConnectAsync(Host, port, TestContext.Current.CancellationToken);
             using var host = await (port == 22 ? ssh : service).AcceptAsync(TestContext.Current.CancellationToken);
-            await TestServer.NftAsync(gateway, Admit(Open with { Shell = false, Services = [] }));      // closed mode: nothing from devices
+            await TestServer.NftAsync(gateway, await AdmitAsync(Open with { Shell = false, Services = [] }));      // closed mode: nothing from devices
             device.Send([1]);
             host.Send([2]);
             Assert.Equal((0, 0), (await HearAsync(host, 1000), await HearAsync(device, 300)));
-            await TestServer.NftAsync(gateway, Admit(Open));
+            await TestServer.NftAsync(gateway, await AdmitAsync(Open));
             Assert.True(await HearAsync(host, 20_000) > 0);
         }
     }
@@ -146,7 +149,7 @@ public class RulesInTheKernelTests
     {
         await using var server = await TestServer.StartAsync();
         var (gateway, tunnel, inside) = await BetweenAsync(server);
-        await TestServer.NftAsync(gateway, Configured(Settings, Open));
+        await TestServer.NftAsync(gateway, await ConfiguredAsync(Settings, Open));
         using var ssh = TestServer.Listen(inside, 22);
         Assert.True(await TestServer.ReachesAsync(tunnel, Allowed, Host, 22));      // neighbours know each other
         string own = (await Tool.RunAsync("ip", ["-br", "link", "show", "dev", "e"], network: inside)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];

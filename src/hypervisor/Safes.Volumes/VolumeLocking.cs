@@ -116,6 +116,8 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
             {
                 using var root = MountedVolume.Open(mountPoint);
                 Unistd.SyncFileSystem(root);
+                // After an error that has shut the file system Linux 6.12 lets syncfs succeed; fsync fails there with every version.
+                Fcntl.Sync(root, mountPoint);
             },
             Step);
         try

@@ -1,0 +1,136 @@
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using Safes.Linux;
+using Safes.Qemu;
+
+namespace Safes.Vm.Tests.Server;
+
+/// <summary>
+/// A server as a virtual machine: Debian's kernel with all its modules, a disk at /tmp, and for all else the files of this machine, of which
+/// it writes copies only. It has what the kernel below may lack: device mapper, flow tables, WireGuard. It has no link to any network.
+/// </summary>
+internal static partial class ServerMachine
+{
+    private const long Memory = 3L << 30, Disk = 2L << 30;
+
+    private static readonly string Runtime = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
+
+    /// <summary>Runs bash there as root and returns what it wrote; fails when it does not end with 0 within <paramref name="limit"/>.</summary>
+    public static async Task<string> RunAsync(string script, TimeSpan limit)
+    {
+        Parts.NeedRoot();
+        var tools = await Parts.ToolsAsync();
+        string place = Directory.CreateTempSubdirectory("safes-server-").FullName;
+        try
+        {
+            await MakeAsync(tools, place, script);
+            using var files = Child.Start(new ChildStart(
+                tools.Virtiofsd[0],
+                // One device for all below it: the layer above takes no other file system's directories.
+                [.. tools.Virtiofsd.Skip(1), $"--socket-path={place}/files", "--shared-dir=/", "--sandbox=none", "--readonly", "--no-announce-submounts", "--cache=always"])
+            { LogFile = Path.Combine(place, "files.log") });
+            try
+            {
+                await ListensAsync(Path.Combine(place, "files"), files);
+                using var machine = Child.Start(new ChildStart(tools.Qemu, [.. tools.QemuArguments, .. Arguments(tools, place)])
+                {
+                    Environment = tools.Environment,
+                    LogFile = Path.Combine(place, "console"),
+                });
+                try
+                {
+                    await machine.WaitAsync(limit);
+                }
+                finally
+                {
+                    machine.Kill();
+                    await machine.Exited;
+                }
+            }
+            finally
+            {
+                files.Kill();
+                await files.Exited;
+            }
+
+            string said = await File.ReadAllTextAsync(Path.Combine(place, "said"));
+            var end = End().Match(said);
+            Assert.True(end.Success, $"no end within {limit}: {said}\n{await File.ReadAllTextAsync(Path.Combine(place, "console"))}");
+            Assert.True(end.Groups[1].Value == "0", said);
+            return said[..end.Index];
+        }
+        finally
+        {
+            Directory.Delete(place, recursive: true);
+        }
+    }
+
+    private static async Task MakeAsync(Tools tools, string place, string script)
+    {
+        string version = Path.GetFileName(tools.Modules);
+        await File.WriteAllTextAsync(Path.Combine(place, "init"), $"""
+            #!/bin/busybox sh
+            B=/bin/busybox
+            $B mount -t proc proc /proc; $B mount -t sysfs sys /sys; $B mount -t devtmpfs dev /dev
+            $B insmod /overlay.ko
+            $B mount -t virtiofs -o ro here /here
+            $B mount -t tmpfs own /own; $B mkdir /own/written /own/work
+            $B mount -t overlay -o lowerdir=/here,upperdir=/own/written,workdir=/own/work over /server
+            $B mkdir -p /server/lib/modules /own/modules
+            $B mount -o bind /here{place}/lib/modules /server/lib/modules
+            for below in proc sys dev; do $B mount -o move /$below /server/$below; done
+            $B mkdir /server/dev/pts /server/dev/shm; $B mount -t devpts pts /server/dev/pts; $B mount -t tmpfs shm /server/dev/shm
+            $B mount -t tmpfs run /server/run; $B cp /script /server/run/script
+            exec $B switch_root /server /bin/bash /run/script
+
+            """);
+        await File.WriteAllTextAsync(Path.Combine(place, "script"), $$"""
+            exec >/dev/ttyS1 2>&1
+            export PATH={{ChildStart.DefaultEnvironment["PATH"]}} LANG=C.UTF-8 HOME=/root DOTNET_ROOT={{Runtime}}
+            (
+                set -e
+                modprobe -a virtio_blk loop dm-mod dm-flakey nf_tables nf_flow_table_inet wireguard tun
+                mkfs.ext4 -q /dev/vda; mount /dev/vda /tmp
+                mkdir -p /run/netns /run/lock; ip link set lo up
+                cd {{Parts.Root}}
+            {{script}}
+            )
+            echo "ended with $?"
+            echo o >/proc/sysrq-trigger
+            sleep 60
+
+            """);
+        await Tool.RunAsync("bash", ["-euo", "pipefail", "-c", $$"""
+            cd {{place}}
+            mkdir -p lib/modules root/{bin,dev,proc,sys,here,own,server}
+            cp -r {{tools.Modules}} lib/modules/
+            PATH=$PATH:/usr/sbin:/sbin depmod -b . {{version}}
+            xz -dc lib/modules/{{version}}/kernel/fs/overlayfs/overlay.ko.xz >root/overlay.ko
+            cp {{tools.Busybox}} root/bin/busybox
+            install -m 755 init script root/
+            (cd root; find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 >initrd
+            truncate -s {{Disk}} disk
+            """]);
+    }
+
+    private static string[] Arguments(Tools tools, string place) =>
+    [
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", $"q35,accel={tools.Accelerator}", "-cpu", tools.Accelerator == "kvm" ? "host" : "max",
+        "-smp", "2", "-m", $"{Memory >> 20}M", "-object", $"memory-backend-memfd,id=ram,size={Memory >> 20}M,share=on", "-numa", "node,memdev=ram",
+        "-kernel", tools.Kernel, "-initrd", $"{place}/initrd", "-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on",
+        "-serial", "stdio", "-serial", $"file:{place}/said", "-device", "virtio-rng-pci",
+        "-chardev", $"socket,id=files,path={place}/files", "-device", "vhost-user-fs-pci,chardev=files,tag=here",
+        "-blockdev", $"driver=file,node-name=disk,filename={place}/disk,cache.no-flush=on", "-device", "virtio-blk-pci,drive=disk",
+    ];
+
+    private static async Task ListensAsync(string socket, Child files)
+    {
+        for (TimeSpan end = BootClock.Now + TimeSpan.FromSeconds(20); !File.Exists(socket); await Task.Delay(20))
+        {
+            Assert.False(files.Exited.IsCompleted || BootClock.Now > end, "virtiofsd does not listen");
+        }
+    }
+
+    [GeneratedRegex(@"^ended with (\d+)\r?$", RegexOptions.Multiline)]
+    private static partial Regex End();
+}

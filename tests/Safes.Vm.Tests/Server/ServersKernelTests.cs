@@ -1,0 +1,42 @@
+using System.Text.RegularExpressions;
+
+namespace Safes.Vm.Tests.Server;
+
+/// <summary>Tests that want more of the kernel than this machine's may have, or want the one that servers have: run there.</summary>
+[Trait("needs", "guest")]
+public sealed partial class ServersKernelTests
+{
+    [Fact]
+    public Task A_volume_on_a_disk_that_fails_or_is_away_locks_there() => PassesAsync("Volumes", "", "-trait", "needs=device-mapper");
+
+    [Fact]
+    public Task A_file_system_that_takes_no_writes_any_more_locks_there_and_it_is_said() =>
+        PassesAsync("Volumes", "", "-method", "*.A_file_system_that_takes_no_writes_any_more_locks_and_it_is_said_and_what_was_synced_is_there");
+
+    [Fact]
+    public async Task The_gateways_rules_hold_there_with_flow_tables()
+    {
+        const string HasThem = "nft --check 'table ip probe { flowtable fast { hook ingress priority 0; devices = { lo }; }; }'\n";
+        await PassesAsync("Gateway", HasThem, "-class", "*.RulesInTheKernelTests");
+    }
+
+    [Theory]
+    [Trait("takes", "long")]
+    [InlineData("Linux")]
+    [InlineData("Volumes")]
+    [InlineData("Network")]
+    [InlineData("Gateway")]
+    public Task Everything_passes_there(string project) => PassesAsync(project, "");
+
+    /// <summary>A machine for each: what a test leaves behind is nobody else's trouble.</summary>
+    private static async Task PassesAsync(string project, string before, params string[] only)
+    {
+        string said = await ServerMachine.RunAsync(
+            $"{before}tests/Safes.{project}.Tests/bin/Debug/net10.0/Safes.{project}.Tests -noColor {string.Join(' ', only.Select(o => $"'{o}'"))}", TimeSpan.FromMinutes(20));
+        var count = Count().Match(said);
+        Assert.True(count.Success && int.Parse(count.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) > 0, said);
+    }
+
+    [GeneratedRegex(@"Total: (\d+), Errors: 0, Failed: 0, Skipped: 0,")]
+    private static partial Regex Count();
+}
