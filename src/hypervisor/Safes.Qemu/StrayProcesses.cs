@@ -43,7 +43,7 @@ internal static class StrayProcesses
 
             foreach (var process in ended)
             {
-                if (!process.WaitForEnd(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero))
+                if (!process.WaitForEnd(BootClock.LeftUntil(end)))
                 {
                     throw new HungException("QEMU", process.Pid, "kill", limit);
                 }
