@@ -87,8 +87,6 @@ internal sealed class RealSafe : IAsyncDisposable
 
     public bool IsArmed => File.Exists(Failpoint);
 
-    public void Disarm() => File.Delete(Failpoint);
-
     public Task<ToolOutput> InitAsync() => SafedAsync(
         ["init", "ledger", "--owner", Path.Combine(place, "anna.safeid"), "--size", "64M", "--endpoint", "192.0.2.2:51820", "--volume", VolumeFile,
             "--gateway-image", Path.Combine(place, "gateway"), "--image", Path.Combine(place, "image"), "--address", Path.Combine(place, "ledger.safeaddress"), .. options]);
