@@ -1,4 +1,3 @@
-using Safes.Contracts;
 using Safes.Hypervisor.Hosts;
 using Safes.Linux;
 

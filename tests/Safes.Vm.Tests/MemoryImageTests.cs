@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Safes.Contracts;
 using Safes.Hypervisor.Hosts;
-using Safes.Linux;
 using Safes.Qemu;
 
 namespace Safes.Vm.Tests;

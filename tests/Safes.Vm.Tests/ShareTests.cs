@@ -1,7 +1,6 @@
 using System.Globalization;
 using Safes.Hypervisor.Hosts;
 using Safes.Linux;
-using Safes.Qemu;
 
 namespace Safes.Vm.Tests;
 
