@@ -1,4 +1,3 @@
-using Safes.Linux;
 using Safes.Vm.Tests;
 
 namespace Safes.Bench;

@@ -28,7 +28,7 @@ internal static class Share
             List<double> write = [], read = [], handWrite = [], handRead = [];
             for (int i = 0; i < runs; i++)
             {
-                await PassAsync(s => BySshAsync(fleet, s), Path.Combine(hand.Places.Share, "of-desk"), write, read);
+                await PassAsync(s => fleet.RunAsync("desk", $"sudo sh -c '{s}'"), Path.Combine(hand.Places.Share, "of-desk"), write, read);
                 await PassAsync(s => ByAgentAsync(agent, s), Path.Combine(hand.Places.Share, "of-hand"), handWrite, handRead);
             }
 
@@ -60,12 +60,6 @@ internal static class Share
     {
         string took = await inGuest($"begin=$(date +%s%N); {command} status=none; echo $(($(date +%s%N) - begin))");
         return Mebibytes * 1048576.0 / long.Parse(took, CultureInfo.InvariantCulture) * 1000;
-    }
-
-    private static async Task<string> BySshAsync(Fleet fleet, string script)
-    {
-        var said = await fleet.SshAsync("desk", $"sudo sh -c '{script}'");
-        return said.Exit == 0 ? said.Output.Trim() : throw new InvalidOperationException($"{script}: {said.Error}");
     }
 
     private static async Task<string> ByAgentAsync(GuestAgent agent, string script)

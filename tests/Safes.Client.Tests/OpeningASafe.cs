@@ -3,7 +3,6 @@ using Safes.Client.Connection;
 using Safes.Client.Enrolment;
 using Safes.Client.Opening;
 using Safes.Client.Profile;
-using Safes.Client.Reports;
 using Safes.Client.Rules;
 using Safes.Client.Tests.Fake;
 using Safes.Client.Tunnel;
@@ -12,7 +11,6 @@ using Safes.Contracts.V1;
 using Safes.Keys;
 using Safes.Roster;
 using Safes.Rules;
-using Safes.Secrets;
 
 namespace Safes.Client.Tests;
 

@@ -1,4 +1,6 @@
 using Google.Protobuf;
+using Safes.Client.Connection;
+using Safes.Client.Profile;
 using Safes.Client.Rules;
 using Safes.Client.Tests.Fake;
 using Safes.Contracts;
@@ -8,23 +10,41 @@ using Safes.Rules;
 
 namespace Safes.Client.Tests;
 
-public sealed class OwnersRules : IDisposable
+public sealed class OwnersRules : IAsyncLifetime
 {
     private static readonly ExposeRule Notebook = new("desk", 8888);
 
     private readonly TestDevice device = new();
 
+    private FakeServer fake = null!;
+
+    private SafeProfile profile = null!;
+
+    private Server server = null!;
+
+    private RuleChange rules = null!;
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public void Dispose() => device.Dispose();
+    public async ValueTask InitializeAsync()
+    {
+        fake = await FakeServer.StartAsync();
+        profile = device.Own(fake.Safe);
+        server = TestDevice.ServerOf(fake, profile);
+        rules = new RuleChange(profile, server);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        server.Dispose();
+        profile.Dispose();
+        await fake.DisposeAsync();
+        device.Dispose();
+    }
 
     [Fact(Timeout = 60_000)]
     public async Task An_owner_s_rules_are_verified_signed_and_handed_over_and_others_learn_whom_to_ask()
     {
-        await using var fake = await FakeServer.StartAsync();
-        using var profile = device.Own(fake.Safe);
-        using var server = TestDevice.ServerOf(fake, profile);
-        var rules = new RuleChange(profile, server);
         for (int port = 1; port <= 5; port++)
         {
             await rules.AppendAsync(new ExposeRule("desk", port), Stop);
@@ -40,10 +60,6 @@ public sealed class OwnersRules : IDisposable
     [Fact(Timeout = 60_000)]
     public async Task Whoever_allows_something_waits_until_it_is_in_force()
     {
-        await using var fake = await FakeServer.StartAsync();
-        using var profile = device.Own(fake.Safe);
-        using var server = TestDevice.ServerOf(fake, profile);
-        var rules = new RuleChange(profile, server);
         (fake.Safe.RulesWaiting, fake.Safe.RulesWaitingFor) = ("the proxy boots\u001b[2J", 1);
         await rules.AppendAsync(new AllowRule("desk", "git.example.org", 0, [], 0, 0, 0), Stop);
         Assert.Equal("the proxy boots\ufffd[2J", rules.Waiting);
@@ -54,10 +70,6 @@ public sealed class OwnersRules : IDisposable
     [Fact(Timeout = 60_000)]
     public async Task Nobody_who_was_removed_adds_rules_with_the_server_s_help()
     {
-        await using var fake = await FakeServer.StartAsync();
-        using var profile = device.Own(fake.Safe);
-        using var server = TestDevice.ServerOf(fake, profile);
-        var rules = new RuleChange(profile, server);
         var bob = DeviceKeys.Generate("bob", "laptop", Argon2Parameters.Floor);
         using var seed = KemKeyPair.NewSeed();
         var (safe, anna) = (fake.Safe, profile.Keys);
@@ -90,10 +102,6 @@ public sealed class OwnersRules : IDisposable
     [Fact(Timeout = 60_000)]
     public async Task Whoever_takes_a_rule_away_is_told_why_that_is_not_in_force_yet()
     {
-        await using var fake = await FakeServer.StartAsync();
-        using var profile = device.Own(fake.Safe);
-        using var server = TestDevice.ServerOf(fake, profile);
-        var rules = new RuleChange(profile, server);
         await rules.AppendAsync(new AllowRule("desk", "git.example.org", 0, [], 0, 0, 0), Stop);
         Assert.Equal("", rules.Waiting);
         fake.Safe.RulesWaiting = "no answer\u001b[2J";
@@ -104,10 +112,6 @@ public sealed class OwnersRules : IDisposable
     [Fact(Timeout = 60_000)]
     public async Task Rules_that_were_cut_off_or_exchanged_since_this_device_saw_them_are_not_believed()
     {
-        await using var fake = await FakeServer.StartAsync();
-        using var profile = device.Own(fake.Safe);
-        using var server = TestDevice.ServerOf(fake, profile);
-        var rules = new RuleChange(profile, server);
         await rules.AppendAsync(new DataOutRule(DataOut.Closed), Stop);
         await rules.AppendAsync(Notebook, Stop);
         ByteString[] right = [.. fake.Safe.Rules];

@@ -18,8 +18,6 @@ internal sealed class StandingSession : IDisposable
         this.output = new StreamReader(output);
     }
 
-    public bool Alive => !child.Exited.IsCompleted;
-
     public static StandingSession Start(string host, string configuration, string network, IReadOnlyDictionary<string, string> environment)
     {
         var input = new AnonymousPipeServerStream(PipeDirection.Out, HandleInheritability.None);

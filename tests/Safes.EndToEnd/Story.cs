@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Safes.Linux;
 
 namespace Safes.EndToEnd;
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using CsCheck;
-using Google.Protobuf;
 using Safes.Contracts.V1;
 using Safes.Gateway.Port;
 

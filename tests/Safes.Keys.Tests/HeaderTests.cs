@@ -1,5 +1,4 @@
 using CsCheck;
-using Safes.Secrets;
 
 namespace Safes.Keys.Tests;
 

@@ -12,6 +12,13 @@ public sealed class Clock
     }
 
     [Fact]
+    public void What_is_left_until_a_time_never_falls_below_nothing()
+    {
+        Assert.InRange(BootClock.LeftUntil(BootClock.Now + TimeSpan.FromMinutes(2)), TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(2));
+        Assert.Equal(TimeSpan.Zero, BootClock.LeftUntil(BootClock.Now - TimeSpan.FromSeconds(1)));
+    }
+
+    [Fact]
     public void As_a_TimeProvider_its_timestamps_are_the_same_time()
     {
         long first = BootClock.Instance.GetTimestamp();

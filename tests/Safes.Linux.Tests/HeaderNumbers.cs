@@ -26,7 +26,7 @@ internal static class HeaderNumbers
         ("BootClock.ClockBoottime", "CLOCK_BOOTTIME"),
         ("Errno.NotPermitted", "EPERM"), ("Errno.NoEntry", "ENOENT"), ("Errno.Interrupted", "EINTR"), ("Errno.Io", "EIO"), ("Errno.Again", "EAGAIN"),
         ("Errno.Access", "EACCES"), ("Errno.Busy", "EBUSY"), ("Errno.Exists", "EEXIST"), ("Errno.Invalid", "EINVAL"), ("Errno.NoSpace", "ENOSPC"),
-        ("Errno.ReadOnly", "EROFS"), ("Errno.CrossDevice", "EXDEV"), ("Errno.BrokenPipe", "EPIPE"), ("Errno.NameTooLong", "ENAMETOOLONG"), ("Errno.QuotaExceeded", "EDQUOT"), ("Errno.NotSupported", "EOPNOTSUPP"), ("Errno.NoKey", "ENOKEY"), ("Errno.NoSyscall", "ENOSYS"),
+        ("Errno.ReadOnly", "EROFS"), ("Errno.CrossDevice", "EXDEV"), ("Errno.BrokenPipe", "EPIPE"), ("Errno.NameTooLong", "ENAMETOOLONG"), ("Errno.QuotaExceeded", "EDQUOT"), ("Errno.NotSupported", "EOPNOTSUPP"), ("Errno.NoKey", "ENOKEY"),
         ("Errno.NoChild", "ECHILD"), ("Errno.NoProcess", "ESRCH"),
         ("Errno.NoDeviceOrAddress", "ENXIO"), ("Errno.NoDevice", "ENODEV"), ("Errno.NotDirectory", "ENOTDIR"), ("Errno.NoTerminalCall", "ENOTTY"),
         ("Errno.TooManyLinks", "ELOOP"), ("Errno.NoData", "ENODATA"), ("Errno.IsDirectory", "EISDIR"),

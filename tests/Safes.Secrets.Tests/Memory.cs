@@ -7,7 +7,7 @@ internal static class Memory
 {
     public static string Maps() => File.ReadAllText("/proc/self/maps");
 
-    /// <summary>How often <paramref name="canary"/>, masked so that this search holds no copy of it, lies in readable memory.</summary>
+    /// <summary>How often the canary lies in readable memory: <paramref name="masked"/>, so that this search holds no copy of it.</summary>
     public static int Count(byte[] masked, byte mask)
     {
         int found = 0;

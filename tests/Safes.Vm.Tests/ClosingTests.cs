@@ -23,8 +23,7 @@ public sealed class ClosingTests(SharedFleet shared) : IClassFixture<SharedFleet
     public async Task Hosts_of_a_safed_that_died_once_it_had_decided_to_close_are_suspended_by_the_next_one()
     {
         await fleet.Hosts.AddAsync(new HostRequest("desk"));
-        var said = await fleet.SshAsync("desk", "sudo touch /run/memory");
-        Assert.True(said.Exit == 0, said.Error);
+        await fleet.RunAsync("desk", "sudo touch /run/memory");
         await fleet.Hosts.DisposeAsync();    // and with it the sessions that were recorded: it had forgotten them
 
         using var ledger = new Ledger();
@@ -44,8 +43,7 @@ public sealed class ClosingTests(SharedFleet shared) : IClassFixture<SharedFleet
         }
 
         Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
-        said = await fleet.SshAsync("desk", "test -e /run/memory");
-        Assert.True(said.Exit == 0, said.Error);
+        await fleet.RunAsync("desk", "test -e /run/memory");
         await fleet.Hosts.RemoveAsync("desk");
     }
 

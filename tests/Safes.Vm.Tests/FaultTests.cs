@@ -29,8 +29,8 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await fleet.Hosts.AddAsync(new HostRequest("killed"));
         await fleet.Hosts.AddAsync(new HostRequest("other"));
         // Its key and its address as a cut leaves files that were written seconds before it.
-        await OkAsync("killed", "echo kept >kept && sudo touch /run/memory && sudo truncate -s 0 /etc/systemd/network/50-safe.network && sudo dd if=/dev/zero of=/etc/ssh/ssh_host_ed25519_key bs=100 count=1 conv=notrunc status=none && sync");
-        await OkAsync("other", "sudo touch /run/memory");
+        await fleet.RunAsync("killed", "echo kept >kept && sudo touch /run/memory && sudo truncate -s 0 /etc/systemd/network/50-safe.network && sudo dd if=/dev/zero of=/etc/ssh/ssh_host_ed25519_key bs=100 count=1 conv=notrunc status=none && sync");
+        await fleet.RunAsync("other", "sudo touch /run/memory");
         var outcomes = await CloseKillingAsync("killed");    // which finds the volume locked, with everything gone
         for (int tries = 1; tries < 5 && outcomes.Single(o => o.Host == "killed").Done; tries++)
         {
@@ -43,8 +43,8 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
 
         var opened = await fleet.ReopenAsync();
         Assert.All(opened, o => Assert.True(o.Done, Fleet.Why(o)));
-        await OkAsync("other", "test -e /run/memory");
-        await OkAsync("killed", "grep -q kept kept && ! test -e /run/memory && mountpoint -q /safe");
+        await fleet.RunAsync("other", "test -e /run/memory");
+        await fleet.RunAsync("killed", "grep -q kept kept && ! test -e /run/memory && mountpoint -q /safe");
     }
 
     [Theory]
@@ -73,14 +73,14 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     public async Task A_restarted_daemon_takes_over_what_runs_and_signals_nothing_foreign()
     {
         await fleet.Hosts.AddAsync(new HostRequest("kept"));
-        await OkAsync("kept", "sudo touch /run/memory");
+        await fleet.RunAsync("kept", "sudo touch /run/memory");
         int[] before = [.. fleet.Hosts.Processes.Select(p => p.Pid)];
         await fleet.Hosts.DisposeAsync();
 
         await fleet.StartAsync();
         Assert.Equal(before, fleet.Hosts.Processes.Select(p => p.Pid));
         Assert.Equal(HostState.Running, Assert.Single(fleet.Hosts.Status()).State);
-        await OkAsync("kept", "test -e /run/memory");
+        await fleet.RunAsync("kept", "test -e /run/memory");
         Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
 
         // A record whose numbers have come to mean another process: that one lives on.
@@ -95,23 +95,23 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         Assert.All(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken), o => Assert.True(o.Done, Fleet.Why(o)));
         Assert.False(foreign.Exited.IsCompleted);
         foreign.Kill();
-        await OkAsync("kept", "test -e /run/memory");
+        await fleet.RunAsync("kept", "test -e /run/memory");
     }
 
     [Fact]
     public async Task A_full_volume_still_closes_and_opens()
     {
         await fleet.Hosts.AddAsync(new HostRequest("full"));
-        await OkAsync("full", "sudo touch /run/memory");
+        await fleet.RunAsync("full", "sudo touch /run/memory");
         string filling = fleet.Volume.At("share/filling");
         Fill(filling);
         Assert.Equal(0, Statfs.Of(fleet.Volume.Safe).Available);
         // The host can go on dirtying its memory and writing its disk, whose room is its own.
-        await OkAsync("full", "head -c 100M /dev/urandom >big && sync && rm big && head -c 100M /dev/urandom >big && sync");
+        await fleet.RunAsync("full", "head -c 100M /dev/urandom >big && sync && rm big && head -c 100M /dev/urandom >big && sync");
         Fill(filling);
         Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
         Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
-        await OkAsync("full", "test -e /run/memory");
+        await fleet.RunAsync("full", "test -e /run/memory");
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     {
         await fleet.Hosts.AddAsync(new HostRequest("liar"));
         await fleet.Hosts.AddAsync(new HostRequest("other"));
-        await OkAsync("other", "sudo touch /run/memory");
+        await fleet.RunAsync("other", "sudo touch /run/memory");
         var degraded = new TaskCompletionSource<HostStatus>(TaskCreationOptions.RunContinuationsAsynchronously);
         // A line of our own between us and its QEMU, taken after a restart; it goes on in order until it lies.
         await fleet.Hosts.DisposeAsync();
@@ -143,8 +143,8 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         }
 
         Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
-        await OkAsync("other", "test -e /run/memory");
-        await OkAsync("liar", "mountpoint -q /safe");
+        await fleet.RunAsync("other", "test -e /run/memory");
+        await fleet.RunAsync("liar", "mountpoint -q /safe");
     }
 
     [Fact]
@@ -181,7 +181,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     public async Task A_host_that_lost_its_share_keeps_what_it_wrote_when_it_is_stopped_or_the_safe_closes_and_has_the_share_again_afterwards()
     {
         await fleet.Hosts.AddAsync(new HostRequest("lost"));
-        await OkAsync("lost", "touch /safe/shared");
+        await fleet.RunAsync("lost", "touch /safe/shared");
         await LoseAsync("words");
         var begun = BootClock.Now;
         using var qemu = PidFd.Open(QemuOf("lost").Pid)!;
@@ -189,20 +189,20 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         Assert.True(BootClock.Now - begun < TimeSpan.FromSeconds(45), "it was waited for as for a host that could stop in its own way");
         Assert.True(qemu.WaitForEnd(TimeSpan.Zero));
         await fleet.Hosts.StartAsync("lost", cold: false, 1);
-        await OkAsync("lost", "grep -q words words && grep -q asked words.ended && test -e /safe/shared");
+        await fleet.RunAsync("lost", "grep -q words words && grep -q asked words.ended && test -e /safe/shared");
 
         await LoseAsync("more");
         var outcome = Assert.Single(await fleet.CloseAsync());
         Assert.False(outcome.Done);
         Assert.Contains("virtiofsd", Fleet.Why(outcome), StringComparison.Ordinal);
         Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
-        await OkAsync("lost", "grep -q more more && grep -q asked more.ended && test -e /safe/shared");
+        await fleet.RunAsync("lost", "grep -q more more && grep -q asked more.ended && test -e /safe/shared");
 
         // Who waits for the share never ends, who works is asked to end, and what is written last nobody has synchronised.
         async Task LoseAsync(string file)
         {
             fleet.Hosts.Processes[1].Kill();
-            await OkAsync("lost", $$"""
+            await fleet.RunAsync("lost", $$"""
                 (setsid ls /safe </dev/null >/dev/null 2>&1 &)
                 (setsid bash -c 'trap "echo asked >{{file}}.ended; exit" TERM; while :; do sleep .1; done' </dev/null >/dev/null 2>&1 &)
                 sleep 1; sync -f .; echo {{file}} >{{file}}
@@ -215,7 +215,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     {
         await fleet.Hosts.AddAsync(new HostRequest("mute"));
         // Long enough, in the guest's time, for the safe to be closed and opened before it answers again.
-        await OkAsync("mute", "sudo systemctl stop qemu-guest-agent && sudo systemd-run --collect sh -c 'sleep 25; systemctl start qemu-guest-agent'");
+        await fleet.RunAsync("mute", "sudo systemctl stop qemu-guest-agent && sudo systemd-run --collect sh -c 'sleep 25; systemctl start qemu-guest-agent'");
         fleet.With = o => o with { ClockLimit = TimeSpan.FromSeconds(2), Limits = new Limits { Agent = TimeSpan.FromSeconds(2) } };
         await fleet.CloseAsync();
         Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
@@ -226,7 +226,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
 
         await fleet.Hosts.ApplyRosterAsync([Fleet.Anna, Fleet.Bob]);    // fails: nobody answers. It comes with the clock.
         await ReadyAsync();
-        await OkAsync("mute", "id bob");
+        await fleet.RunAsync("mute", "id bob");
 
         async Task ReadyAsync()
         {
@@ -249,7 +249,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     public async Task Resuming_that_is_given_up_ends_at_once_and_what_ran_by_then_is_suspended_whole()
     {
         await fleet.Hosts.AddAsync(new HostRequest("begun"));
-        await OkAsync("begun", "sudo touch /run/memory && sudo systemctl stop qemu-guest-agent");
+        await fleet.RunAsync("begun", "sudo touch /run/memory && sudo systemctl stop qemu-guest-agent");
         Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
         fleet.With = o => o with { ClockLimit = TimeSpan.FromMinutes(2) };
         await fleet.Volume.ReopenAsync();
@@ -286,7 +286,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await fleet.StartAsync();
         Assert.All(before, p => Assert.True(p.WaitForEnd(TimeSpan.FromSeconds(5)), $"{p.Pid} lives"));
         Assert.All(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken), o => Assert.True(o.Done, Fleet.Why(o)));
-        await OkAsync("stray", "mountpoint -q /safe");
+        await fleet.RunAsync("stray", "mountpoint -q /safe");
 
         // The same in the middle of making it: without a definition it is no host, and goes with all it has.
         before = [.. fleet.Hosts.Processes.Select(p => PidFd.Open(p.Pid)!)];
@@ -357,10 +357,4 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
 
     private PidFd QemuOf(string host) => fleet.Hosts.Processes.First(p =>
         File.ReadAllText($"/proc/{p.Pid}/cmdline").Contains($"-name\0{host}\0", StringComparison.Ordinal));
-
-    private async Task OkAsync(string host, string command)
-    {
-        var said = await fleet.SshAsync(host, command);
-        Assert.True(said.Exit == 0, $"{command}: {said.Exit} {said.Output}{said.Error}");
-    }
 }

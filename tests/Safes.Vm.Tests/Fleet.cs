@@ -108,6 +108,14 @@ internal sealed class Fleet : IAsyncDisposable
             network: Desk?.Namespace ?? Ports.Namespace, limit: TimeSpan.FromSeconds(60));
     }
 
+    /// <summary>What a command says that a host runs for <see cref="Anna"/>, without the blanks around it; one that does not end with 0 fails the test, with all that it said.</summary>
+    public async Task<string> RunAsync(string host, string command)
+    {
+        var said = await SshAsync(host, command);
+        Assert.True(said.Exit == 0, $"{host}: {command}: {said.Exit} {said.Output}{said.Error}");
+        return said.Output.Trim();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Hosts.KillAllAsync();

@@ -11,13 +11,7 @@ internal sealed class Guest
     // Not those of a safe: one may run on this machine beside the tests, and a census counts by user.
     private const uint FirstUser = 64700;
 
-    private Guest(OpenVolume volume, MachineStart start)
-    {
-        Volume = volume;
-        Start = start;
-    }
-
-    public OpenVolume Volume { get; }
+    private Guest(MachineStart start) => Start = start;
 
     public MachineStart Start { get; set; }
 
@@ -34,7 +28,7 @@ internal sealed class Guest
         var places = new HostPlaces(volume.At($"hosts/{name}"), Path.Combine(volume.Place, $"run-{name}"), volume.At("share"), bundle.Directory);
         var hardware = new HostHardware(name, 1, Parts.Memory, $"52:54:00:53:01:{number:x2}", FirstUser + (uint)number, Guid.NewGuid());
         var start = new MachineStart(tools, hardware, places, () => Task.FromResult(Tun.OpenLoneTap($"svt{number}")), null);
-        var guest = new Guest(volume, start);
+        var guest = new Guest(start);
         await HostFiles.CloneAsync(tools, bundle, hardware, places, bundle.Manifest.DiskBytes);
         await guest.GoOnAsync(bundle);
         await guest.RunAsync($"mount -t virtiofs -o nodev,nosuid safe /safe && hostname {name}");

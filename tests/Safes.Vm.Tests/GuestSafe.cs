@@ -1,12 +1,10 @@
 using System.Text.Json.Nodes;
-using Safes.Client.Connection;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Hypervisor;
 using Safes.Hypervisor.Vaults;
 using Safes.Linux;
 using Safes.Safed.Tests;
-using Safes.Tests;
 using Safes.Volumes;
 
 namespace Safes.Vm.Tests;

@@ -1,4 +1,3 @@
-using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Tests.Cuts;
 using Safes.Linux;

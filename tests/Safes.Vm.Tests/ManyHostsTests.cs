@@ -62,9 +62,7 @@ public sealed class ManyHostsTests
         var all = new List<string>();
         foreach (string name in names)
         {
-            var said = await fleet.SshAsync(name, command);
-            Assert.True(said.Exit == 0, $"{name}: {said.Error}");
-            all.Add(said.Output.Trim());
+            all.Add(await fleet.RunAsync(name, command));
         }
 
         return [.. all];

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Safes.Contracts;
 using Safes.Hypervisor.Hosts;
-using Safes.Linux;
 using Safes.Qemu;
 
 namespace Safes.Vm.Tests;
@@ -15,7 +14,7 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
     public async ValueTask InitializeAsync()
     {
         await fleet.Hosts.AddAsync(new HostRequest("desk"));
-        await SshAsync("desk", "echo kept >kept && sync && sudo touch /run/memory");
+        await fleet.RunAsync("desk", "echo kept >kept && sync && sudo touch /run/memory");
     }
 
     public async ValueTask DisposeAsync() => await fleet.Hosts.RemoveAsync("desk");
@@ -100,7 +99,7 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
         fleet.With = o => o;
         await StartAgainAsync();
         await ResumeAsync();
-        await SshAsync("desk", "test -e /run/memory");
+        await fleet.RunAsync("desk", "test -e /run/memory");
     }
 
     private async Task SuspendAsync()
@@ -122,13 +121,7 @@ public sealed class MemoryImageTests(SharedFleet shared) : IClassFixture<SharedF
         var status = await fleet.Hosts.StartAsync("desk", cold: true, 1);
         Assert.Equal((HostState.Running, ""), (status.State, status.Note));
         // Its disk and its identity are what they were; its memory is not.
-        await SshAsync("desk", "grep -q kept kept && ! test -e /run/memory && mountpoint -q /safe");
-    }
-
-    private async Task SshAsync(string host, string command)
-    {
-        var said = await fleet.SshAsync(host, command);
-        Assert.True(said.Exit == 0, $"{command}: {said.Exit} {said.Output}{said.Error}");
+        await fleet.RunAsync("desk", "grep -q kept kept && ! test -e /run/memory && mountpoint -q /safe");
     }
 
     private string At(string file) => fleet.Volume.At($"hosts/desk/{file}");

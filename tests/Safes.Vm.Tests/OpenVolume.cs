@@ -1,4 +1,3 @@
-using Safes.Linux;
 using Safes.Secrets;
 using Safes.Volumes;
 

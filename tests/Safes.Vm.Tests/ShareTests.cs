@@ -1,7 +1,6 @@
 using System.Globalization;
 using Safes.Hypervisor.Hosts;
 using Safes.Linux;
-using Safes.Qemu;
 
 namespace Safes.Vm.Tests;
 
@@ -41,17 +40,17 @@ public sealed class ShareTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         Assert.All(processes, p => Assert.Matches("Max core file size +[01] +[01] ", File.ReadAllText($"/proc/{p.Pid}/limits")));
         Assert.Matches($"Max open files +{Descriptors} ", File.ReadAllText($"/proc/{processes[^1].Pid}/limits"));
         const string Walk = "find /safe/tree -type f -size 1 | wc -l";
-        Assert.Equal(Files, int.Parse(await OkAsync(Walk), CultureInfo.InvariantCulture));
+        Assert.Equal(Files, int.Parse(await RunAsync(Walk), CultureInfo.InvariantCulture));
         Assert.InRange(Directory.GetFileSystemEntries($"/proc/{processes[^1].Pid}/fd").Length, 1, Descriptors);
 
-        await OkAsync("sudo sh -c 'exec 7</safe/tree/7; sleep 600 <&7 >/dev/null 2>&1 & echo $! >/run/holder'");
+        await RunAsync("sudo sh -c 'exec 7</safe/tree/7; sleep 600 <&7 >/dev/null 2>&1 & echo $! >/run/holder'");
         Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
         Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
-        Assert.Equal("x", await OkAsync("sudo cat /proc/$(cat /run/holder)/fd/0"));
-        Assert.Equal(Files, int.Parse(await OkAsync(Walk), CultureInfo.InvariantCulture));
+        Assert.Equal("x", await RunAsync("sudo cat /proc/$(cat /run/holder)/fd/0"));
+        Assert.Equal(Files, int.Parse(await RunAsync(Walk), CultureInfo.InvariantCulture));
 
         // Within a host locks exclude. README says what they do not do.
-        Assert.Equal("held", await OkAsync("flock /safe/tree/1 sh -c 'flock -n /safe/tree/1 true || echo held'"));
+        Assert.Equal("held", await RunAsync("flock /safe/tree/1 sh -c 'flock -n /safe/tree/1 true || echo held'"));
     }
 
     [Fact]
@@ -59,7 +58,7 @@ public sealed class ShareTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     {
         await fleet.Hosts.AddAsync(new HostRequest("away"));
         // What it will have missed when it is told the time: the clock of the days' sleep, none of which its own time since boot has seen.
-        string before = await OkAsync("""
+        string before = await RunAsync("""
             sudo systemctl stop qemu-guest-agent >/dev/null 2>&1; sudo date -s '3 days ago' >/dev/null; sudo systemctl start qemu-guest-agent
             mkdir -p m; cd m; printf 'out: in\n\tcp in out; echo made\n' >Makefile; echo 1 >in; make >/dev/null; make -q && date +%s
             """);
@@ -68,13 +67,13 @@ public sealed class ShareTests(SharedFleet shared) : IClassFixture<SharedFleet>,
 
         Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
         var begin = BootClock.Now;
-        await OkAsync("true");
+        await RunAsync("true");
         var answered = BootClock.Now - begin;
         TestContext.Current.TestOutputHelper?.WriteLine($"answered {answered.TotalSeconds:0.0} s after the opening");
         Assert.True(answered < TimeSpan.FromSeconds(50), $"{answered}");       // 10 s where nobody else works
 
         string now = DateTimeOffset.UtcNow.ToString("r", CultureInfo.InvariantCulture), soon = DateTimeOffset.UtcNow.AddHours(1).ToString("r", CultureInfo.InvariantCulture);
-        await OkAsync($"""
+        await RunAsync($"""
             set -e
             off=$(($(date +%s) - {DateTimeOffset.UtcNow.ToUnixTimeSeconds()})); [ $off -ge -1 ] && [ $off -lt 60 ]
             cd m; make -q; echo 2 >in; touch -d '1 second ago' out; make >/dev/null; grep -q 2 out; make -q; cd ..
@@ -88,19 +87,14 @@ public sealed class ShareTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         string minute = $"--since @{DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 60}";
         int begun = await BegunAsync(minute);
         Assert.InRange(begun, 0, 15);
-        await OkAsync("sudo systemctl restart systemd-tmpfiles-clean.service");
+        await RunAsync("sudo systemctl restart systemd-tmpfiles-clean.service");
         Assert.True(await BegunAsync(minute) > begun, "the control: one that begins is counted");
-        Assert.Equal("", await OkAsync("systemctl --failed --plain --no-legend"));
+        Assert.Equal("", await RunAsync("systemctl --failed --plain --no-legend"));
         Assert.All(fleet.Hosts.Status(), s => Assert.Equal((HostState.Running, ""), (s.State, s.Note)));
     }
 
     private async Task<int> BegunAsync(string since) => int.Parse(
-        await OkAsync($"sudo journalctl -q -b -o cat {since} _PID=1 | grep -c '^Starting ' || true"), CultureInfo.InvariantCulture);
+        await RunAsync($"sudo journalctl -q -b -o cat {since} _PID=1 | grep -c '^Starting ' || true"), CultureInfo.InvariantCulture);
 
-    private async Task<string> OkAsync(string command)
-    {
-        var said = await fleet.SshAsync(fleet.Hosts.Status()[0].Name, command);
-        Assert.True(said.Exit == 0, $"{command}: {said.Exit} {said.Output}{said.Error}");
-        return said.Output.Trim();
-    }
+    private Task<string> RunAsync(string command) => fleet.RunAsync(fleet.Hosts.Status()[0].Name, command);
 }

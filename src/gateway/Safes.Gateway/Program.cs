@@ -1,7 +1,6 @@
 using Safes.Gateway;
 using Safes.Gateway.Boot;
 using Safes.Gateway.Port;
-using Safes.Linux;
 
 // The first process of the gateway's virtual machine. If it ends, the kernel panics and the machine with it; safed starts another.
 if (Environment.ProcessId != 1)

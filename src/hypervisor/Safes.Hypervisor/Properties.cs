@@ -1,5 +1,8 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Versioning;
 
 [assembly: SupportedOSPlatform("linux")]
-[assembly: System.Runtime.CompilerServices.InternalsVisibleTo("Safes.Hypervisor.Tests")]
-[assembly: System.Runtime.CompilerServices.InternalsVisibleTo("Safes.Safed.Tests")]
+[assembly: InternalsVisibleTo("Safes.Hypervisor.Tests")]
+[assembly: InternalsVisibleTo("Safes.Safed.Tests")]
+[assembly: InternalsVisibleTo("Safes.Vm.Tests")]
+[assembly: InternalsVisibleTo("Safes.Bench")]

@@ -77,12 +77,6 @@ public sealed partial class SafeNetwork : IDisposable
 
     public SafeAddresses Addresses => plan.Addresses;
 
-    /// <summary>The pin of the safe's network namespace.</summary>
-    public string NamespacePin => plan.NamespacePin;
-
-    /// <summary>The server's public UDP port, and the gateway's.</summary>
-    public int ListenPort => plan.PublicPort;
-
     /// <summary>The port of the host with this number (10 to 254, or the proxy's), whether it is open or not.</summary>
     public HostPort Port(int number) => new(number, plan.Addresses.Host(number), plan.Ula.Host(number));
 

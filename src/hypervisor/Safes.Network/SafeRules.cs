@@ -6,13 +6,10 @@ namespace Safes.Network;
 /// </summary>
 internal static class SafeRules
 {
-    /// <summary>The bridges' table. Only this family's tables see bridged packets.</summary>
-    public const string Bridge = "bridge safe";
-
     /// <summary>The sets whose elements count what a port was refused.</summary>
     public const string SpoofedSet = "spoofing", RefusedSet = "refused";
 
-    // Sets are added without being emptied; chains are emptied and filled again.
+    // Only the bridge family's tables see bridged packets. Sets are added without being emptied; chains are emptied and filled again.
     public static string Text(SafeAddresses addresses, UlaPrefix ula, int port) =>
         $$"""
         table bridge safe {

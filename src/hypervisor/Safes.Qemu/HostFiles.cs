@@ -16,16 +16,6 @@ public static class HostFiles
         Give(hardware, places);
     }
 
-    /// <summary>Files of a machine that boots: an overlay, empty RAM.</summary>
-    /// <exception cref="LinuxException">ENOSPC.</exception>
-    public static async Task CreateAsync(Tools tools, string imageDisk, HostHardware hardware, HostPlaces places, long diskBytes)
-    {
-        MakeHome(hardware, places);
-        await DiskImage.CreateOverlayAsync(tools, places.Disk, imageDisk, diskBytes).ConfigureAwait(false);
-        await Background.Run(() => GuestRam.Empty(places, hardware.MemoryBytes)).ConfigureAwait(false);
-        Give(hardware, places);
-    }
-
     /// <summary>Memory of zeros, for a boot; the room stays allocated. What was saved with the memory it had is void before that is touched.</summary>
     /// <exception cref="LinuxException">ENOSPC.</exception>
     /// <exception cref="PlantedException">Nothing was written.</exception>

@@ -158,7 +158,7 @@ internal sealed class MachineProcesses : IDisposable
 
         foreach (var worker in workers)
         {
-            if (!await Background.Run(() => worker.WaitForEnd(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero)).ConfigureAwait(false))
+            if (!await Background.Run(() => worker.WaitForEnd(BootClock.LeftUntil(end))).ConfigureAwait(false))
             {
                 throw new HungException("virtiofsd", worker.Pid, "kill", limit);
             }

@@ -14,7 +14,7 @@ internal static class StrayProcesses
     public static void End(HostPlaces places, TimeSpan limit)
     {
         var real = Resolve(places);
-        End(FindReal(real), pid => IsOurs(pid, real), limit);
+        End(Find(real), pid => IsOurs(pid, real), limit);
     }
 
     /// <summary>Ends those of <paramref name="found"/> that are ours still, and waits for those.</summary>
@@ -43,7 +43,7 @@ internal static class StrayProcesses
 
             foreach (var process in ended)
             {
-                if (!process.WaitForEnd(end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero))
+                if (!process.WaitForEnd(BootClock.LeftUntil(end)))
                 {
                     throw new HungException("QEMU", process.Pid, "kill", limit);
                 }
@@ -55,9 +55,7 @@ internal static class StrayProcesses
         }
     }
 
-    public static IReadOnlyList<int> Find(HostPlaces places) => FindReal(Resolve(places));
-
-    private static IReadOnlyList<int> FindReal(HostPlaces real) =>
+    private static IReadOnlyList<int> Find(HostPlaces real) =>
         [.. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), out int pid) ? pid : 0).Where(pid => pid > 0 && IsOurs(pid, real))];
 
     /// <summary>As the kernel names them for processes that work there, whatever links lead to them for us.</summary>

@@ -12,19 +12,18 @@ public sealed partial class VirtualMachine
     public async Task<bool> PowerOffAsync(TimeSpan limit, string? script = null)
     {
         var end = BootClock.Now + limit;
-        TimeSpan Left() => end - BootClock.Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
         try
         {
             var guest = await AgentAsync(limit).ConfigureAwait(false);
             Failpoint.Reach("stop: agent there");
             if (script is null)
             {
-                await guest.PowerOffAsync(Left()).ConfigureAwait(false);
+                await guest.PowerOffAsync(BootClock.LeftUntil(end)).ConfigureAwait(false);
             }
 
-            if (script is null || await guest.RunAsync(script, Left()).ConfigureAwait(false) is { Exit: 0 })
+            if (script is null || await guest.RunAsync(script, BootClock.LeftUntil(end)).ConfigureAwait(false) is { Exit: 0 })
             {
-                await Ended.WaitAsync(Left()).ConfigureAwait(false);
+                await Ended.WaitAsync(BootClock.LeftUntil(end)).ConfigureAwait(false);
                 return true;
             }
         }

@@ -20,7 +20,6 @@ public sealed partial class VirtualMachine : IAsyncDisposable
         this.start = start;
         this.processes = processes;
         this.qmp = qmp;
-        StartedAt = BootClock.Now;
     }
 
     public HostHardware Hardware => start.Hardware;
@@ -34,9 +33,6 @@ public sealed partial class VirtualMachine : IAsyncDisposable
     /// <summary>Every process of it: what must be gone before the volume can be locked.</summary>
     public IReadOnlyList<PidFd> Processes => processes.All();
 
-    /// <summary>On <see cref="BootClock"/>.</summary>
-    public TimeSpan StartedAt { get; }
-
     /// <summary>Completes when neither process is left.</summary>
     public Task Ended => processes.Ended;
 
@@ -45,9 +41,6 @@ public sealed partial class VirtualMachine : IAsyncDisposable
 
     /// <summary>Completes when virtiofsd has ended.</summary>
     public Task ShareEnded => processes.Virtiofsd?.Ended ?? Task.CompletedTask;
-
-    /// <summary>vmgenid: a fresh one at each start, which makes the guest reseed its random generator.</summary>
-    public Guid GenerationId { get; private init; }
 
     /// <summary>Boots.</summary>
     /// <exception cref="HungException">QEMU does not answer.</exception>
@@ -261,12 +254,12 @@ public sealed partial class VirtualMachine : IAsyncDisposable
 
     private static async Task<VirtualMachine> LaunchAsync(MachineStart start, bool incoming)
     {
-        var generationId = Guid.NewGuid();
+        var generationId = Guid.NewGuid();      // vmgenid: a fresh one at each start makes the guest reseed its random generator
         var processes = await MachineProcesses.StartAsync(start, generationId, incoming).ConfigureAwait(false);
         try
         {
             var qmp = await Qmp.ConnectAsync(start.Places.QmpSocket, processes.Qemu.Pid, start.Limits.Start).ConfigureAwait(false);
-            return new VirtualMachine(start, processes, qmp) { GenerationId = generationId };
+            return new VirtualMachine(start, processes, qmp);
         }
         catch (Exception e)
         {

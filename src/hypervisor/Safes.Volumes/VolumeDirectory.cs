@@ -206,23 +206,10 @@ public sealed class VolumeDirectory
         Fcntl.Sync(source, from);
     }
 
-    /// <summary>Makes an entry and what was written to it durable.</summary>
-    public void Sync(string relative)
-    {
-        using var entry = OpenEntry(relative);
-        Fcntl.Sync(entry, relative);
-    }
-
     public void SetOwner(string relative, uint user, uint group)
     {
         using var entry = OpenEntry(relative);
         Unistd.Chown(entry, user, group);
-    }
-
-    public void SetMode(string relative, uint mode)
-    {
-        using var entry = OpenEntry(relative);
-        Linux.Stat.SetMode(entry, mode);
     }
 
     /// <summary>Writes a file's dirty pages from several threads (fscrypt encrypts in the thread that asks) and waits. Not durable by itself.</summary>

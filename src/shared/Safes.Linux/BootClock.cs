@@ -25,6 +25,9 @@ public sealed partial class BootClock : TimeProvider
     /// <summary>Time since boot, sleep included.</summary>
     public static TimeSpan Now => TimeSpan.FromTicks(Nanoseconds / 100);
 
+    /// <summary>What is left from now until a time since boot, as <see cref="Now"/> gives it; zero once that has passed.</summary>
+    public static TimeSpan LeftUntil(TimeSpan end) => end - Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
+
     public override long TimestampFrequency => 1_000_000_000;
 
     public override long GetTimestamp() => Nanoseconds;

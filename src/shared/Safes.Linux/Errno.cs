@@ -18,7 +18,6 @@ public static class Errno
     public const int ReadOnly = 30;
     public const int NotSupported = 95;
     public const int NoKey = 126;
-    public const int NoSyscall = 38;
     public const int NoChild = 10;
     public const int NoProcess = 3;
     public const int NoDeviceOrAddress = 6;

@@ -38,23 +38,4 @@ public static partial class Hardening
         // SAFETY: struct rlimit is two 64-bit numbers.
         return NativeSetrlimit(LimitCore, limits) == 0;
     }
-
-    /// <summary>
-    /// .NET opens its diagnostic socket before Main, so a process that must not have one starts itself again with it disabled and
-    /// every other DOTNET_ variable dropped. Returns when that has been done.
-    /// </summary>
-    public static void WithoutDiagnostics(IReadOnlyList<string> arguments)
-    {
-        const string Disabled = "DOTNET_EnableDiagnostics";
-        if (Environment.GetEnvironmentVariable(Disabled) == "0")
-        {
-            return;
-        }
-
-        var environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
-            .Select(e => KeyValuePair.Create((string)e.Key, (string?)e.Value ?? ""))
-            .Where(e => !e.Key.StartsWith("DOTNET_", StringComparison.Ordinal) || e.Key is "DOTNET_ROOT")
-            .Append(KeyValuePair.Create(Disabled, "0"));
-        Unistd.Execve(Environment.ProcessPath!, arguments, environment);
-    }
 }

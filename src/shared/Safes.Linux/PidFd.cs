@@ -74,7 +74,7 @@ public sealed partial class PidFd : IDisposable
             while (true)
             {
                 var poll = new PollFd { Fd = (int)Handle.DangerousGetHandle(), Events = PollIn };
-                double left = Math.Max(0, (end - BootClock.Now).TotalMilliseconds);
+                double left = BootClock.LeftUntil(end).TotalMilliseconds;
                 // SAFETY: one entry, a local that outlives the call.
                 int ready = NativePoll(&poll, 1, (int)Math.Min(left, int.MaxValue));
                 if (ready > 0)

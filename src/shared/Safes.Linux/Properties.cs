@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Versioning;
 
 [assembly: SupportedOSPlatform("linux")]
-[assembly: System.Runtime.CompilerServices.DisableRuntimeMarshalling]
+[assembly: DisableRuntimeMarshalling]
+[assembly: InternalsVisibleTo("Safes.Linux.Tests")]

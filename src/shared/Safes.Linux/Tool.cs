@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.IO.Pipes;
 using System.Text;
-using Microsoft.Win32.SafeHandles;
 
 namespace Safes.Linux;
 

@@ -1,5 +1,4 @@
 using Safes.Client.Connection;
-using Safes.Client.Enrolment;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
 using Safes.Contracts.V1;

@@ -1,4 +1,3 @@
-using Grpc.Core;
 using Safes.Linux;
 
 namespace Safes.Hypervisor.Tests.Cuts;

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Safes.Hypervisor.Tests.Vaults;
@@ -86,8 +85,6 @@ internal sealed class RealSafe : IAsyncDisposable
     public void Arm(string step, bool stop = false) => File.WriteAllText(Failpoint, $"{step}: {(stop ? "stop" : "kill")}");
 
     public bool IsArmed => File.Exists(Failpoint);
-
-    public void Disarm() => File.Delete(Failpoint);
 
     public Task<ToolOutput> InitAsync() => SafedAsync(
         ["init", "ledger", "--owner", Path.Combine(place, "anna.safeid"), "--size", "64M", "--endpoint", "192.0.2.2:51820", "--volume", VolumeFile,

@@ -4,7 +4,6 @@ using System.Security.Cryptography.X509Certificates;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Api;
 using Safes.Hypervisor.Tests.Api;

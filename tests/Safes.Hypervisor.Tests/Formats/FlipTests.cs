@@ -1,7 +1,6 @@
 using Safes.Contracts;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Tests.Vaults;
-using Safes.Hypervisor.Vaults;
 using Safes.Keys;
 
 namespace Safes.Hypervisor.Tests.Formats;

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Text;
 using Google.Protobuf;
 using Safes.Contracts;
 using Safes.Contracts.V1;

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Safes.Hypervisor.Vaults;
 using Safes.Keys;
 using Safes.Roster;

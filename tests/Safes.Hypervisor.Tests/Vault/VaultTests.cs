@@ -2,7 +2,6 @@ using Safes.Contracts;
 using Safes.Hypervisor.Vaults;
 using Safes.Keys;
 using Safes.Roster;
-using Safes.Secrets;
 
 namespace Safes.Hypervisor.Tests.Vaults;
 

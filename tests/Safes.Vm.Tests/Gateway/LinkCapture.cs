@@ -32,8 +32,6 @@ internal sealed class LinkCapture : IDisposable
     /// <summary>The gateway's links, by their names in the safe's namespace.</summary>
     public static LinkCapture OfGateway(string safe) => Begin(safe, "gw-uplink", "control", "gw-inside");
 
-    public long Length(string link) => Of(link).LongLength;
-
     public bool Contains(string link, ReadOnlySpan<byte> what) => Of(link).AsSpan().IndexOf(what) >= 0;
 
     /// <summary>The links on which the bytes were seen.</summary>

@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using Grpc.Core;
 using Safes.Client.Connection;
 using Safes.Client.Reports;
-using Safes.Client.Session;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using SafeCalls = Safes.Contracts.V1.Safe.SafeClient;

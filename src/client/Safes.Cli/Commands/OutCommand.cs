@@ -4,8 +4,6 @@ using System.Text.Json.Nodes;
 using Safes.Client.Session;
 using Safes.Client.Transfers;
 using Safes.Contracts;
-using Safes.Contracts.V1;
-using Safes.Transfer;
 
 namespace Safes.Cli.Commands;
 

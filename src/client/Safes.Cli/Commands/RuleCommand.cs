@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Safes.Client.Reports;
 using Safes.Client.Rules;
-using Safes.Contracts;
 using Safes.Rules;
 
 namespace Safes.Cli.Commands;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Safes.Client.Reports;
 using Safes.Contracts;
 
 namespace Safes.Cli.Explaining;

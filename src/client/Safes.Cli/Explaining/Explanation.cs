@@ -1,4 +1,3 @@
-using Safes.Client.Reports;
 using Safes.Contracts;
 
 namespace Safes.Cli.Explaining;

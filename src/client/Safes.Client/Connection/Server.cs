@@ -1,5 +1,4 @@
 using System.Security.Cryptography.X509Certificates;
-using Google.Protobuf;
 using Safes.Client.Profile;
 using Safes.Client.Tunnel;
 using Safes.Contracts;

@@ -2,7 +2,6 @@ using Safes.Client.Connection;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
 using Safes.Contracts;
-using Safes.Contracts.V1;
 using Safes.Keys;
 
 namespace Safes.Client.Doctor;

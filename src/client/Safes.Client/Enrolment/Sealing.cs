@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using Safes.Client.Connection;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Keys;

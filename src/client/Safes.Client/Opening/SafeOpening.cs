@@ -1,5 +1,4 @@
 using System.Globalization;
-using Google.Protobuf;
 using Safes.Client.Connection;
 using Safes.Client.Enrolment;
 using Safes.Client.Profile;

@@ -30,7 +30,7 @@ public sealed record AllowWish(string Host, string Destination, IReadOnlyList<st
     }
 
     /// <summary>The fault of a rule that is not to be made; the server says the same.</summary>
-    public static FaultException Fault(AllowFlaw flaw, string word) => flaw switch
+    private static FaultException Fault(AllowFlaw flaw, string word) => flaw switch
     {
         AllowFlaw.Host => new FaultException(FaultCodes.HostUnknown, ("host", word)),
         AllowFlaw.Preset => UnknownPreset(word),

@@ -4,9 +4,7 @@ using Safes.Client.Connection;
 using Safes.Client.Profile;
 using Safes.Contracts;
 using Safes.Contracts.V1;
-using Safes.Keys;
 using Safes.Linux;
-using Safes.Roster;
 using Safes.Rules;
 
 namespace Safes.Client.Rules;

@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Grpc.Core;
 using Safes.Client.Connection;
 using Safes.Client.Tunnel;

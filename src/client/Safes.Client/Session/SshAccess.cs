@@ -41,7 +41,7 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
         TimeSpan due = BootClock.Now + Renewal;
         while (true)
         {
-            await Task.WhenAny(told, Task.Delay(due > BootClock.Now ? due - BootClock.Now : TimeSpan.Zero, stop)).ConfigureAwait(false);
+            await Task.WhenAny(told, Task.Delay(BootClock.LeftUntil(due), stop)).ConfigureAwait(false);
             stop.ThrowIfCancellationRequested();
             if (told.IsCompleted)
             {

@@ -33,8 +33,6 @@ internal sealed class ControlRelay : IDisposable
 
     public IPEndPoint Listen => (IPEndPoint)listener.LocalEndPoint!;
 
-    public IPEndPoint Target => target;
-
     public void Dispose()
     {
         stop.Cancel();

@@ -1,8 +1,6 @@
-using System.Security.Cryptography;
 using Google.Protobuf;
 using Safes.Contracts;
 using Safes.Contracts.V1;
-using Safes.Hypervisor.Transfers;
 using Safes.Linux;
 using Safes.Roster;
 using Safes.Transfer;

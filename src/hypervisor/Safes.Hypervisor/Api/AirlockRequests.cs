@@ -1,12 +1,9 @@
-using Google.Protobuf;
 using Grpc.Core;
-using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Airlocks;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Transfers;
 using Safes.Linux;
-using Safes.Rules;
 using Safes.Transfer;
 
 namespace Safes.Hypervisor.Api;

@@ -1,7 +1,6 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Safes.Contracts;
-using Safes.Contracts.V1;
 using Safes.Hypervisor.Daemon;
 using Safes.Lifecycle;
 using Safes.Linux;

@@ -3,9 +3,7 @@ using Grpc.Core;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Daemon;
-using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Sessions;
-using Safes.Hypervisor.Vaults;
 using Safes.Lifecycle;
 
 namespace Safes.Hypervisor.Api;

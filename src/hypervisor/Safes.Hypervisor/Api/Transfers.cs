@@ -5,7 +5,6 @@ using Safes.Hypervisor.Airlocks;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Transfers;
 using Safes.Linux;
-using Safes.Rules;
 using Safes.Transfer;
 
 namespace Safes.Hypervisor.Api;

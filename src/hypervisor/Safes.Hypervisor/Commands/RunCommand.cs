@@ -1,9 +1,6 @@
 using System.CommandLine;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Safes.Contracts;
 using Safes.Hypervisor.Api;
 using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Effects;
@@ -16,7 +13,6 @@ using Safes.Hypervisor.Ways;
 using Safes.Lifecycle;
 using Safes.Linux;
 using Safes.Network;
-using Safes.Qemu;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Commands;

@@ -2,9 +2,7 @@ using System.CommandLine;
 using Safes.Contracts;
 using Safes.Hypervisor.Gateway;
 using Safes.Hypervisor.Vaults;
-using Safes.Linux;
 using Safes.Network;
-using Safes.Qemu;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Commands;

@@ -205,7 +205,7 @@ public sealed partial class SafeEffects
             Trouble = (e, what) => parts.Log.Trouble(e, what),
         });
         rules.Changed += _ => outside.Ask();
-        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), rules, outside, Volume.Root, transfers);
+        return new Workspace(fleet, ssh, new SessionStore(Volume.Root), rules, outside, transfers);
     }
 
     /// <summary>

@@ -3,12 +3,11 @@ using Safes.Hypervisor.Outside;
 using Safes.Hypervisor.Rules;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Transfers;
-using Safes.Volumes;
 
 namespace Safes.Hypervisor.Effects;
 
 /// <summary>What there is only while the volume is open and checked: hosts, certificate authorities, sessions' records, the owners' rules and what comes of them.</summary>
-public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore sessions, RuleKeeper rules, OutsideKeeper outside, VolumeDirectory root, TransferRoom transfers)
+public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore sessions, RuleKeeper rules, OutsideKeeper outside, TransferRoom transfers)
     : IAsyncDisposable
 {
     public HostFleet Hosts { get; } = hosts;
@@ -20,8 +19,6 @@ public sealed class Workspace(HostFleet hosts, SshAuthority ssh, SessionStore se
     public RuleKeeper Rules { get; } = rules;
 
     public OutsideKeeper Outside { get; } = outside;
-
-    public VolumeDirectory Root { get; } = root;
 
     public TransferRoom Transfers { get; } = transfers;
 

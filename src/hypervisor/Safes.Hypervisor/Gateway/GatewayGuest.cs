@@ -1,6 +1,5 @@
 using System.Net;
 using Safes.Contracts.V1;
-using Safes.Linux;
 using Safes.Network;
 
 namespace Safes.Hypervisor.Gateway;

@@ -1,6 +1,5 @@
 using System.Net;
 using Safes.Contracts;
-using Safes.Linux;
 using Safes.Qemu;
 
 namespace Safes.Hypervisor.Hosts;

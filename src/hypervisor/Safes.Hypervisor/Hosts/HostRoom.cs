@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using Safes.Contracts;
 using Safes.Linux;
 using Safes.Qemu;
-using Safes.Volumes;
 
 namespace Safes.Hypervisor.Hosts;
 

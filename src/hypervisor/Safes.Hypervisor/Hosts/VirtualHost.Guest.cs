@@ -1,4 +1,3 @@
-using Safes.Contracts;
 using Safes.Linux;
 using Safes.Qemu;
 

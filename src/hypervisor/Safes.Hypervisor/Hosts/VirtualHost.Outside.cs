@@ -1,5 +1,3 @@
-using Safes.Qemu;
-
 namespace Safes.Hypervisor.Hosts;
 
 // The way outside: of the proxy host itself, and what the others are told of it.

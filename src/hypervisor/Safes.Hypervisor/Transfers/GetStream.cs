@@ -6,7 +6,6 @@ using Safes.Contracts.V1;
 using Safes.Hypervisor.Airlocks;
 using Safes.Hypervisor.Api;
 using Safes.Linux;
-using Safes.Rules;
 using Safes.Transfer;
 
 namespace Safes.Hypervisor.Transfers;

@@ -3,7 +3,6 @@ using Google.Protobuf;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Linux;
-using Safes.Rules;
 using Safes.Transfer;
 
 namespace Safes.Hypervisor.Transfers;

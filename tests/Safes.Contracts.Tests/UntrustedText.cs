@@ -1,7 +1,4 @@
-using Safes.Client.Reports;
-using Safes.Contracts;
-
-namespace Safes.Client.Tests;
+namespace Safes.Contracts.Tests;
 
 public class UntrustedText
 {

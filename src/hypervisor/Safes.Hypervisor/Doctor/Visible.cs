@@ -1,3 +1,0 @@
-[assembly: System.Runtime.CompilerServices.InternalsVisibleTo("Safes.Hypervisor.Tests")]
-[assembly: System.Runtime.CompilerServices.InternalsVisibleTo("Safes.Vm.Tests")]
-[assembly: System.Runtime.CompilerServices.InternalsVisibleTo("Safes.Bench")]
