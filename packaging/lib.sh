@@ -13,7 +13,7 @@ export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompil
 PACKAGES_BUILD=(clang lld zlib1g-dev libc6-dev gcc ca-certificates curl 'libicu76|libicu72' 'libssl3t64|libssl3')
 PACKAGES_QUICK=(openssh-client python3 python3-cryptography python3-argon2)
 PACKAGES_DEVICE=(openssh-client iproute2 wireguard-tools wireguard-go)
-PACKAGES_PARTS=(iproute2 nftables wireguard-tools wireguard-go e2fsprogs util-linux kmod procps tcpdump openssh-client mmdebstrap cpio xz-utils zstd socat
+PACKAGES_PARTS=(iproute2 nftables dmsetup wireguard-tools wireguard-go e2fsprogs util-linux kmod procps tcpdump openssh-client mmdebstrap cpio xz-utils zstd socat
     gdb linux-libc-dev git python3 squid-openssl dnsmasq-base)
 PACKAGES_BENCH=(libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu)
 
