@@ -18,6 +18,24 @@ internal static partial class ServerMachine
     /// <summary>Runs bash there as root and returns what it wrote; fails when it does not end with 0 within <paramref name="limit"/>.</summary>
     public static async Task<string> RunAsync(string script, TimeSpan limit)
     {
+        var (said, console) = await BootAsync(script, limit);
+        var end = End().Match(said);
+        Assert.True(end.Success, $"no end within {limit}: {said}\n{console}");
+        Assert.True(end.Groups[1].Value == "0", said);
+        return said[..end.Index];
+    }
+
+    /// <summary>Runs bash there, and fails unless a program reboots the machine before it ends.</summary>
+    public static async Task RebootsAsync(string script, TimeSpan limit)
+    {
+        var (said, console) = await BootAsync(script, limit);
+        Assert.False(End().IsMatch(said), said);
+        Assert.True(console.Contains("sysrq: Resetting", StringComparison.Ordinal), $"{said}\n{console}");
+    }
+
+    /// <summary>One boot of it, until it is off, would boot again, or <paramref name="limit"/> is over: what the script and what the kernel said.</summary>
+    private static async Task<(string Said, string Console)> BootAsync(string script, TimeSpan limit)
+    {
         Parts.NeedRoot();
         var tools = await Parts.ToolsAsync();
         string place = Directory.CreateTempSubdirectory("safes-server-").FullName;
@@ -53,11 +71,7 @@ internal static partial class ServerMachine
                 await files.Exited;
             }
 
-            string said = await File.ReadAllTextAsync(Path.Combine(place, "said"));
-            var end = End().Match(said);
-            Assert.True(end.Success, $"no end within {limit}: {said}\n{await File.ReadAllTextAsync(Path.Combine(place, "console"))}");
-            Assert.True(end.Groups[1].Value == "0", said);
-            return said[..end.Index];
+            return (await File.ReadAllTextAsync(Path.Combine(place, "said")), await File.ReadAllTextAsync(Path.Combine(place, "console")));
         }
         finally
         {

@@ -13,6 +13,10 @@ public sealed partial class ServersKernelTests
         PassesAsync("Volumes", "", "-method", "*.FlakyDiskTests.*", "-method", $"*.{NoWrites}");
 
     [Fact]
+    public Task A_guardian_whose_storage_stays_away_reboots_that_server() => ServerMachine.RebootsAsync(
+        $"SAFES_TEST_MAY_REBOOT=yes {Program("Hypervisor")} -noColor -method '*.A_guardian_whose_storage_stays_away_reboots_the_server_at_its_deadline'", TimeSpan.FromMinutes(10));
+
+    [Fact]
     [Trait("takes", "long")]
     public async Task The_gateways_rules_hold_there_with_flow_tables()
     {
@@ -28,11 +32,13 @@ public sealed partial class ServersKernelTests
     [InlineData("Gateway")]
     public Task Everything_passes_there(string project) => PassesAsync(project, "");
 
+    private static string Program(string project) => $"tests/Safes.{project}.Tests/bin/Debug/net10.0/Safes.{project}.Tests";
+
     /// <summary>A machine for each: what a test leaves behind is nobody else's trouble.</summary>
     private static async Task PassesAsync(string project, string before, params string[] only)
     {
         string said = await ServerMachine.RunAsync(
-            $"{before}tests/Safes.{project}.Tests/bin/Debug/net10.0/Safes.{project}.Tests -noColor {string.Join(' ', only.Select(o => $"'{o}'"))}", TimeSpan.FromMinutes(20));
+            $"{before}{Program(project)} -noColor {string.Join(' ', only.Select(o => $"'{o}'"))}", TimeSpan.FromMinutes(20));
         var count = Count().Match(said);
         Assert.True(count.Success && int.Parse(count.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) > 0, said);
     }

@@ -112,7 +112,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 return null;
             case Reboot:
                 parts.Log.Trouble(null, "rebooting the server, as configured: the key cannot be removed");
-                await File.WriteAllTextAsync("/proc/sysrq-trigger", "b", stop).ConfigureAwait(false);
+                Machine.Reboot();
                 return null;
             default:
                 throw new InvalidOperationException($"nobody performs {effect}");

@@ -8,12 +8,13 @@ namespace Safes.Hypervisor.Guardian;
 internal sealed class Guarded(GuardedVolume volume) : IDisposable
 {
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(3), LockLimit = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromMilliseconds(100),
-        ObserveLimit = TimeSpan.FromSeconds(5), RebootAfter = TimeSpan.FromSeconds(5);
+        ObserveLimit = TimeSpan.FromSeconds(5), Tick = TimeSpan.FromSeconds(1);
 
     private readonly FscryptVolume fscrypt = new(volume.File, volume.MountPoint);
     private readonly List<PidFd> hosts = [];
     private SafeFileHandle? mounts;
     private PidFd? daemon;
+    private volatile bool closed;
 
     internal GuardedVolume Volume => volume;
 
@@ -81,11 +82,17 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
         nothing.FindHolders();
     }
 
-    /// <summary>Ends hosts and daemon and closes the volume; returns when the kernel says that it is closed (or reboots).</summary>
+    /// <summary>Ends hosts and daemon and closes the volume; returns when the kernel says that it is closed.</summary>
+    /// <param name="reboot">Whether the server is rebooted when the deadline finds it open.</param>
     internal int Close(bool reboot)
     {
         TimeSpan start = BootClock.Now;
         GuardianProcess.Log("the deadline has come: closing the safe");
+        if (reboot)
+        {
+            new Thread(RebootAtDeadline) { IsBackground = true, Name = "reboot" }.Start();
+        }
+
         End([.. hosts, daemon!]);
         string last = "";
         while (true)
@@ -93,6 +100,7 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
             var outcome = Lock();
             if (outcome is LockOutcome.Absent && IsClosed())
             {
+                closed = true;
                 GuardianProcess.Log($"closed after {(BootClock.Now - start).TotalSeconds:0.00} s");
                 return 0;
             }
@@ -102,12 +110,6 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
             {
                 GuardianProcess.Log($"not closed yet: {now}");
                 last = now;
-            }
-
-            if (reboot && BootClock.Now > Deadline + RebootAfter)
-            {
-                GuardianProcess.Log("rebooting: it cannot be closed");
-                Machine.Reboot();
             }
 
             if (outcome is LockOutcome.Busy busy)
@@ -124,6 +126,28 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
         mounts?.Dispose();
         daemon?.Dispose();
         hosts.ForEach(h => h.Dispose());
+    }
+
+    /// <summary>In a thread of its own: whatever an attempt to close waits for, it is not waited for here.</summary>
+    private void RebootAtDeadline()
+    {
+        while (BootClock.LeftUntil(Deadline) is var left && left > TimeSpan.Zero)
+        {
+            Thread.Sleep(left < Tick ? left : Tick);    // whose clock stands still while the machine sleeps
+        }
+
+        if (!closed)
+        {
+            GuardianProcess.Log("rebooting: it cannot be closed in time");
+            try
+            {
+                Machine.Reboot();
+            }
+            catch (LinuxException e)
+            {
+                GuardianProcess.Log($"not rebooted: {e.Message}");
+            }
+        }
     }
 
     private static void End(IReadOnlyList<PidFd> processes)
