@@ -14,7 +14,7 @@ PACKAGES_BUILD=(clang lld zlib1g-dev libc6-dev gcc ca-certificates curl 'libicu7
 PACKAGES_QUICK=(openssh-client python3 python3-cryptography python3-argon2)
 PACKAGES_DEVICE=(openssh-client iproute2 wireguard-tools wireguard-go)
 PACKAGES_PARTS=(iproute2 nftables dmsetup wireguard-tools wireguard-go e2fsprogs util-linux kmod procps tcpdump openssh-client mmdebstrap cpio xz-utils zstd socat
-    gdb linux-libc-dev git python3 squid-openssl dnsmasq-base)
+    gdb aeskeyfind linux-libc-dev git python3 squid-openssl dnsmasq-base)
 PACKAGES_BENCH=(libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu)
 
 say() { printf '%s\n' "$*"; }

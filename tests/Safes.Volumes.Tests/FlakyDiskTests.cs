@@ -5,7 +5,7 @@ namespace Safes.Volumes.Tests;
 
 /// <summary>The disk below an open volume fails, by fits and starts too, or is away: the key goes all the same, and what was synced is there.</summary>
 [Trait("needs", "root")]
-[Trait("needs", "device-mapper")]
+[Trait("needs", "own-kernel")]
 public sealed class FlakyDiskTests : IAsyncDisposable
 {
     private readonly string place = Directory.CreateTempSubdirectory("safes-flaky-").FullName;

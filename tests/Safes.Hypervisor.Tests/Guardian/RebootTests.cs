@@ -8,7 +8,7 @@ namespace Safes.Hypervisor.Tests.Guardian;
 
 /// <summary>What only a machine of its own can show, of which nothing is needed afterwards: ServersKernelTests make one.</summary>
 [Trait("needs", "root")]
-[Trait("needs", "device-mapper")]
+[Trait("needs", "own-kernel")]
 public sealed class RebootTests
 {
     [Fact]

@@ -97,7 +97,8 @@ public class ReasonTests
         await using var net = await FakeInternet.StartAsync(Hosts.Values);
         await using var squid = await RealSquid.StartAsync(net, Rules);
         var reached = Reached(net);
-        foreach (string name in (string[])["other.example.net", "a.b.example.org"])
+        // Often: what was let through may still end with the connection that it came by.
+        foreach (string name in Enumerable.Repeat((string[])["other.example.net", "a.b.example.org"], 4).SelectMany(n => n))
         {
             foreach (string refused in (string[])[$"GET http://{name}/ HTTP/1.1\r\nHost: {name}\r\n\r\n", $"CONNECT {name}:443 HTTP/1.1\r\nHost: {name}:443\r\n\r\n"])
             {
@@ -111,9 +112,11 @@ public class ReasonTests
             Assert.Equal(["403", "closed"], said.Trim().Split('\n').Select(l => l.Contains(' ', StringComparison.Ordinal) ? l.Split(' ')[1] : l));
         }
 
-        Assert.Equal(reached, Reached(net));
+        // Squid has come so far only once it has answered what is asked for last, which is the control, too.
         Assert.Equal(200, (await net.CurlAsync(Build, "https://git.example.org/")).Status);
-        Assert.NotEqual(reached, Reached(net));
+        var (taken, asked) = Reached(net);
+        Assert.Single(taken[reached.Taken.Length..].Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.All(asked[reached.Asked.Length..].Split('\n', StringSplitOptions.RemoveEmptyEntries), l => Assert.Contains("git.example.org", l, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using Safes.Linux;
@@ -9,16 +10,62 @@ namespace Safes.Vm.Tests.Server;
 /// A server as a virtual machine: Debian's kernel with all its modules, a disk at /tmp, and for all else the files of this machine, of which
 /// it writes copies only. It has what the kernel below may lack: device mapper, flow tables, WireGuard. It has no link to any network.
 /// </summary>
-internal static partial class ServerMachine
+internal sealed partial class ServerMachine
 {
     private const long Memory = 3L << 30, Disk = 2L << 30;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     private static readonly string Runtime = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
 
-    /// <summary>Runs bash there as root and returns what it wrote; fails when it does not end with 0 within <paramref name="limit"/>.</summary>
-    public static async Task<string> RunAsync(string script, TimeSpan limit)
+    private readonly string place;
+    private readonly Child machine;
+
+    private ServerMachine(string place, Child machine) => (this.place, this.machine) = (place, machine);
+
+    /// <summary>Waits until a line begins with <paramref name="word"/>, and returns what follows it.</summary>
+    public async Task<string> SaysAsync(string word)
     {
-        var (said, console) = await BootAsync(script, limit);
+        for (TimeSpan end = BootClock.Now + Patience; ; await Task.Delay(100))
+        {
+            string said = File.Exists($"{place}/said") ? await File.ReadAllTextAsync($"{place}/said") : "";
+            if (said.Split("\r\n")[..^1].FirstOrDefault(l => l.StartsWith(word, StringComparison.Ordinal)) is { } line)
+            {
+                return line[word.Length..].Trim();
+            }
+
+            Assert.False(machine.Exited.IsCompleted || BootClock.Now > end, $"not '{word}' but: {said}");
+        }
+    }
+
+    /// <summary>A line for whoever reads from /dev/ttyS1.</summary>
+    public async Task GoOnAsync()
+    {
+        using var line = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await line.ConnectAsync(new UnixDomainSocketEndPoint($"{place}/line"));
+        await line.SendAsync("\n"u8.ToArray());
+    }
+
+    /// <summary>All of its memory, as a file, while it stands still.</summary>
+    public async Task LookAsync(Func<string, Task> look)
+    {
+        machine.Signal(SignalNumbers.Stop);
+        try
+        {
+            await look(Directory.GetFiles($"/proc/{machine.Pid}/fd").Single(f => new FileInfo(f).LinkTarget?.StartsWith("/memfd:memory-backend", StringComparison.Ordinal) == true));
+        }
+        finally
+        {
+            machine.Signal(SignalNumbers.Continue);
+        }
+    }
+
+    /// <summary>Runs bash there as root and returns what it wrote; fails when it does not end with 0 within <paramref name="limit"/>.</summary>
+    /// <param name="meanwhile">What is done with the machine while the script runs.</param>
+    /// <param name="parameters">More of the kernel's command line.</param>
+    public static async Task<string> RunAsync(string script, TimeSpan limit, Func<ServerMachine, Task>? meanwhile = null, string parameters = "")
+    {
+        var (said, console) = await BootAsync(script, limit, meanwhile, parameters);
         var end = End().Match(said);
         Assert.True(end.Success, $"no end within {limit}: {said}\n{console}");
         Assert.True(end.Groups[1].Value == "0", said);
@@ -28,13 +75,13 @@ internal static partial class ServerMachine
     /// <summary>Runs bash there, and fails unless a program reboots the machine before it ends.</summary>
     public static async Task RebootsAsync(string script, TimeSpan limit)
     {
-        var (said, console) = await BootAsync(script, limit);
+        var (said, console) = await BootAsync(script, limit, null, "");
         Assert.False(End().IsMatch(said), said);
         Assert.True(console.Contains("sysrq: Resetting", StringComparison.Ordinal), $"{said}\n{console}");
     }
 
     /// <summary>One boot of it, until it is off, would boot again, or <paramref name="limit"/> is over: what the script and what the kernel said.</summary>
-    private static async Task<(string Said, string Console)> BootAsync(string script, TimeSpan limit)
+    private static async Task<(string Said, string Console)> BootAsync(string script, TimeSpan limit, Func<ServerMachine, Task>? meanwhile, string parameters)
     {
         Parts.NeedRoot();
         var tools = await Parts.ToolsAsync();
@@ -50,13 +97,18 @@ internal static partial class ServerMachine
             try
             {
                 await ListensAsync(Path.Combine(place, "files"), files);
-                using var machine = Child.Start(new ChildStart(tools.Qemu, [.. tools.QemuArguments, .. Arguments(tools, place)])
+                using var machine = Child.Start(new ChildStart(tools.Qemu, [.. tools.QemuArguments, .. Arguments(tools, place, parameters)])
                 {
                     Environment = tools.Environment,
                     LogFile = Path.Combine(place, "console"),
                 });
                 try
                 {
+                    if (meanwhile is not null)
+                    {
+                        await meanwhile(new ServerMachine(place, machine));
+                    }
+
                     await machine.WaitAsync(limit);
                 }
                 finally
@@ -90,7 +142,7 @@ internal static partial class ServerMachine
             $B mount -t virtiofs -o ro here /here
             $B mount -t tmpfs own /own; $B mkdir /own/written /own/work
             $B mount -t overlay -o lowerdir=/here,upperdir=/own/written,workdir=/own/work over /server
-            $B mkdir -p /server/lib/modules /own/modules
+            $B mkdir -p /server/lib/modules
             $B mount -o bind /here{place}/lib/modules /server/lib/modules
             for below in proc sys dev; do $B mount -o move /$below /server/$below; done
             $B mkdir /server/dev/pts /server/dev/shm; $B mount -t devpts pts /server/dev/pts; $B mount -t tmpfs shm /server/dev/shm
@@ -127,12 +179,12 @@ internal static partial class ServerMachine
             """]);
     }
 
-    private static string[] Arguments(Tools tools, string place) =>
+    private static string[] Arguments(Tools tools, string place, string parameters) =>
     [
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", $"q35,accel={tools.Accelerator}", "-cpu", tools.Accelerator == "kvm" ? "host" : "max",
         "-smp", "2", "-m", $"{Memory >> 20}M", "-object", $"memory-backend-memfd,id=ram,size={Memory >> 20}M,share=on", "-numa", "node,memdev=ram",
-        "-kernel", tools.Kernel, "-initrd", $"{place}/initrd", "-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on",
-        "-serial", "stdio", "-serial", $"file:{place}/said", "-device", "virtio-rng-pci",
+        "-kernel", tools.Kernel, "-initrd", $"{place}/initrd", "-append", $"console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on {parameters}",
+        "-serial", "stdio", "-chardev", $"socket,id=said,path={place}/line,server=on,wait=off,logfile={place}/said", "-serial", "chardev:said", "-device", "virtio-rng-pci",
         "-chardev", $"socket,id=files,path={place}/files", "-device", "vhost-user-fs-pci,chardev=files,tag=here",
         "-blockdev", $"driver=file,node-name=disk,filename={place}/disk,cache.no-flush=on", "-device", "virtio-blk-pci,drive=disk",
     ];

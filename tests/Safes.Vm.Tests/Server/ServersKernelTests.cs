@@ -17,6 +17,39 @@ public sealed partial class ServersKernelTests
         $"SAFES_TEST_MAY_REBOOT=yes {Program("Hypervisor")} -noColor -method '*.A_guardian_whose_storage_stays_away_reboots_the_server_at_its_deadline'", TimeSpan.FromMinutes(10));
 
     [Fact]
+    public async Task Closed_the_whole_memory_holds_no_key_no_content_and_no_name()
+    {
+        string script = $$"""
+            SAFES_TEST_OUTSIDE=/dev/ttyS1 {{Program("Volumes")}} -noColor -method '*.It_opens_and_closes_while_somebody_looks_from_outside'
+            echo; echo closed; read -r </dev/ttyS1
+
+            """;
+        await ServerMachine.RunAsync(script, TimeSpan.FromMinutes(10), async machine =>
+        {
+            var sought = new Dictionary<string, byte[]>();
+            foreach (string what in (string[])["key", "content", "name"])
+            {
+                sought[what] = Masked.Unmask(await machine.SaysAsync($"{what}: "));
+            }
+
+            await machine.SaysAsync("open");
+            await machine.LookAsync(async memory =>    // the control
+            {
+                Assert.Equal(sought.Keys.Order(), WholeMemory.Find(memory, sought).Order());
+                Assert.NotEmpty(await WholeMemory.AesKeysAsync(memory));
+            });
+            await machine.GoOnAsync();
+            await machine.SaysAsync("closed");
+            await machine.LookAsync(async memory =>
+            {
+                Assert.Empty(WholeMemory.Find(memory, sought));
+                Assert.Empty(await WholeMemory.AesKeysAsync(memory));
+            });
+            await machine.GoOnAsync();
+        }, "init_on_free=1");
+    }
+
+    [Fact]
     [Trait("takes", "long")]
     public async Task The_gateways_rules_hold_there_with_flow_tables()
     {
