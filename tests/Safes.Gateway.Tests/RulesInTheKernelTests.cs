@@ -9,7 +9,7 @@ namespace Safes.Gateway.Tests;
 
 /// <summary>
 /// The gateway's rules in a namespace whose links have the gateway's names; in WireGuard's place is a plain link. Every refusal is seen to be
-/// one: with the rules gone the same attempt succeeds.
+/// one: with the rules gone the same attempt succeeds. With flow tables they run on a server's kernel (ServersKernelTests).
 /// </summary>
 [Trait("needs", "root")]
 public class RulesInTheKernelTests
@@ -19,16 +19,10 @@ public class RulesInTheKernelTests
         Stranger = IPAddress.Parse("10.83.3.1");
     private static readonly Admission Shell = new([Allowed], true, []), Open = Shell with { Services = [new IPEndPoint(Host, 8888)] };
 
-    // Not every kernel that runs tests has flow tables; ServersKernelTests run these where it has, and GatewayTests and WaysTests with a gateway.
-    private static readonly Lazy<Task<bool>> FastPath = new(async () =>
-        (await Tool.TryAsync("nft", ["--check", "--file", "-"], "table ip probe {\n  flowtable fast { hook ingress priority 0; devices = { lo }; }\n}\n")).Exit == 0);
-
-    private static async Task<string> ConfiguredAsync(GatewaySettings settings, Admission admission) => NftRules.Configured(settings, admission, await FastPath.Value);
-
-    private static async Task<string> AdmitAsync(Admission admission) => NftRules.Admit(admission, await FastPath.Value);
-
-    [Fact]
-    public async Task Devices_reach_the_relay_and_those_with_a_session_SSH_and_nobody_anything_else()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true, Traits = ["needs", "own-kernel"])]    // flow tables, which not every kernel has
+    public async Task Devices_reach_the_relay_and_those_with_a_session_SSH_and_nobody_anything_else(bool fastPath)
     {
         await using var server = await TestServer.StartAsync();
         string gateway = await server.SpaceAsync("gateway"), tunnel = await server.SpaceAsync("tunnel"), inside = await server.SpaceAsync("inside"),
@@ -77,10 +71,10 @@ public class RulesInTheKernelTests
         ];
         Assert.DoesNotContain(true, await Task.WhenAll(attempts.Select(a => a.Try())));
 
-        await TestServer.NftAsync(gateway, await ConfiguredAsync(Settings, Admission.None));
+        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, Admission.None, fastPath));
         await TestServer.NftAsync(world, NftRules.OfWorld(Settings));
         Assert.False(await attempts[0].Try());
-        await TestServer.NftAsync(gateway, await AdmitAsync(Shell));
+        await TestServer.NftAsync(gateway, NftRules.Admit(Shell, fastPath));
         foreach (var ((what, _, expected), got) in attempts.Zip(await Task.WhenAll(attempts.Select(a => a.Try()))))
         {
             Assert.True(expected == got, $"{what}: expected {expected}");
@@ -94,37 +88,41 @@ public class RulesInTheKernelTests
         }
     }
 
-    [Fact]
-    public async Task The_end_of_a_session_stops_what_is_established_both_ways_and_its_return_takes_it_up()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true, Traits = ["needs", "own-kernel"])]    // flow tables, which not every kernel has
+    public async Task The_end_of_a_session_stops_what_is_established_both_ways_and_its_return_takes_it_up(bool fastPath)
     {
         await using var server = await TestServer.StartAsync();
         var (gateway, tunnel, inside) = await BetweenAsync(server);
-        await TestServer.NftAsync(gateway, await ConfiguredAsync(Settings, Shell));
+        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, Shell, fastPath));
         using var listener = TestServer.Listen(inside, 22);
         using var device = Sched.InNetwork(tunnel, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
         await device.ConnectAsync(Host, 22, TestContext.Current.CancellationToken);
         using var host = await listener.AcceptAsync(TestContext.Current.CancellationToken);
         host.NoDelay = true;
 
-        await TestServer.NftAsync(gateway, await AdmitAsync(Shell with { Devices = [] }));
+        await TestServer.NftAsync(gateway, NftRules.Admit(Shell with { Devices = [] }, fastPath));
         device.Send([1]);
         host.Send([2]);
         Assert.Equal((0, 0), (await HearAsync(host, 1000), await HearAsync(device, 1000)));
-        await TestServer.NftAsync(gateway, await AdmitAsync(Shell));
+        await TestServer.NftAsync(gateway, NftRules.Admit(Shell, fastPath));
         Assert.Equal((1, 1), (await HearAsync(host, 20_000), await HearAsync(device, 20_000)));
     }
 
-    [Fact]
-    public async Task A_service_is_reached_while_it_is_open_and_cut_both_ways_when_it_is_taken_back()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true, Traits = ["needs", "own-kernel"])]    // flow tables, which not every kernel has
+    public async Task A_service_is_reached_while_it_is_open_and_cut_both_ways_when_it_is_taken_back(bool fastPath)
     {
         await using var server = await TestServer.StartAsync();
         var (gateway, tunnel, inside) = await BetweenAsync(server);
         using var service = TestServer.Listen(inside, 8888);
         using var ssh = TestServer.Listen(inside, 22);
         using var beside = TestServer.Listen(inside, 8889);
-        await TestServer.NftAsync(gateway, await ConfiguredAsync(Settings, Shell));
+        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, Shell, fastPath));
         Assert.False(await TestServer.ReachesAsync(tunnel, Allowed, Host, 8888));
-        await TestServer.NftAsync(gateway, await AdmitAsync(Open));
+        await TestServer.NftAsync(gateway, NftRules.Admit(Open, fastPath));
         Assert.True(await TestServer.ReachesAsync(tunnel, Allowed, Host, 22));
         (await ssh.AcceptAsync(TestContext.Current.CancellationToken)).Dispose();
         Assert.False(await TestServer.ReachesAsync(tunnel, Allowed, Host, 8889));
@@ -135,21 +133,23 @@ public class RulesInTheKernelTests
             device.Bind(new IPEndPoint(Allowed, 0));
             await device.ConnectAsync(Host, port, TestContext.Current.CancellationToken);
             using var host = await (port == 22 ? ssh : service).AcceptAsync(TestContext.Current.CancellationToken);
-            await TestServer.NftAsync(gateway, await AdmitAsync(Open with { Shell = false, Services = [] }));      // closed mode: nothing from devices
+            await TestServer.NftAsync(gateway, NftRules.Admit(Open with { Shell = false, Services = [] }, fastPath));      // closed mode: nothing from devices
             device.Send([1]);
             host.Send([2]);
             Assert.Equal((0, 0), (await HearAsync(host, 1000), await HearAsync(device, 300)));
-            await TestServer.NftAsync(gateway, await AdmitAsync(Open));
+            await TestServer.NftAsync(gateway, NftRules.Admit(Open, fastPath));
             Assert.True(await HearAsync(host, 20_000) > 0);
         }
     }
 
-    [Fact]
-    public async Task Answers_that_nobody_asked_for_come_to_no_device()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true, Traits = ["needs", "own-kernel"])]    // flow tables, which not every kernel has
+    public async Task Answers_that_nobody_asked_for_come_to_no_device(bool fastPath)
     {
         await using var server = await TestServer.StartAsync();
         var (gateway, tunnel, inside) = await BetweenAsync(server);
-        await TestServer.NftAsync(gateway, await ConfiguredAsync(Settings, Open));
+        await TestServer.NftAsync(gateway, NftRules.Configured(Settings, Open, fastPath));
         using var ssh = TestServer.Listen(inside, 22);
         Assert.True(await TestServer.ReachesAsync(tunnel, Allowed, Host, 22));      // neighbours know each other
         string own = (await Tool.RunAsync("ip", ["-br", "link", "show", "dev", "e"], network: inside)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];

@@ -11,6 +11,7 @@ public sealed class FlakyDiskTests : IAsyncDisposable
     private readonly string place = Directory.CreateTempSubdirectory("safes-flaky-").FullName;
     private readonly SecretBuffer secret = SecretBuffer.Random(FscryptVolume.KeyLength);
     private FlakyDisk? disk;
+    private FscryptVolume? opened;
 
     [Fact]
     public async Task Where_writes_and_flushes_fail_it_locks_and_it_is_said_and_what_was_synced_is_there()
@@ -118,6 +119,8 @@ public sealed class FlakyDiskTests : IAsyncDisposable
         secret.Dispose();
         if (disk is not null)
         {
+            await disk.WorkAsync();
+            await opened!.LockAsync();
             await disk.DisposeAsync();
         }
 
@@ -128,7 +131,7 @@ public sealed class FlakyDiskTests : IAsyncDisposable
     {
         TestVolume.NeedRoot();
         disk = await FlakyDisk.MakeAsync(place);
-        var volume = new FscryptVolume(Path.Combine(disk.MountPoint, "volume"), Path.Combine(place, "mnt"));
+        var volume = opened = new FscryptVolume(Path.Combine(disk.MountPoint, "volume"), Path.Combine(place, "mnt"));
         var identity = await volume.CreateAsync(TestVolume.Size);
         await volume.AttachAsync(identity);
         var key = volume.Unlock(secret);

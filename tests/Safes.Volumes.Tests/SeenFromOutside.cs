@@ -12,26 +12,29 @@ public sealed class SeenFromOutside
     [Fact]
     public async Task It_opens_and_closes_while_somebody_looks_from_outside()
     {
-        string? outside = Environment.GetEnvironmentVariable("SAFES_TEST_OUTSIDE");
-        Assert.SkipWhen(outside is null, "nobody looks: ./test ServersKernelTests does");
-        await using var line = new FileStream(outside, new FileStreamOptions { Access = FileAccess.ReadWrite, BufferSize = 0 });
-        await using var test = await TestVolume.OpenAsync();
+        await using var line = OwnMachine.Line();
+        await using var test = await TestVolume.MadeAsync();
         string name = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         byte[] content = RandomNumberGenerator.GetBytes(32);
-        test.Volume.Root.WriteFile($"share/{name}", content);
-        Assert.Equal(content, test.Volume.Root.ReadFile($"share/{name}"));
         using (var key = test.Secret.Borrow())
         {
-            Say($"\nkey: {Masked.Text(key.Span)}");
+            line.Say($"\nkey: {Masked.Text(key.Span)}");
         }
 
-        Say($"content: {Masked.Text(content)}");
-        Say($"name: {Masked.Text(Encoding.ASCII.GetBytes(name))}");
-        Say("open");
-        Assert.Equal('\n', line.ReadByte());
-        await test.LockAsync();
-        Assert.True(test.Volume.Observe(test.Key).IsClosed);
+        line.Say($"content: {Masked.Text(content)}");
+        line.Say($"name: {Masked.Text(Encoding.ASCII.GetBytes(name))}");
+        line.SayAndWait("not yet open");
 
-        void Say(string text) => line.Write(Encoding.ASCII.GetBytes(text + "\n"));
+        await test.Volume.AttachAsync(test.Identity);
+        var id = test.Volume.Unlock(test.Secret);
+        test.Volume.InitialiseLayout(id);
+        test.Volume.Root.WriteFile($"share/{name}", content);
+        Assert.Equal(content, test.Volume.Root.ReadFile($"share/{name}"));
+        line.SayAndWait("open");
+
+        await test.LockAsync();
+        Assert.True(test.Volume.Observe(id).IsClosed);
+        test.Secret.Dispose();
+        line.SayAndWait("closed");
     }
 }

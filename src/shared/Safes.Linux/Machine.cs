@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Safes.Linux;
 
@@ -20,19 +21,30 @@ public static partial class Machine
             ? kib << 10
             : null;
 
-    /// <summary>
-    /// Restarts the machine at once: nothing is synced, neither programs nor drivers are asked (the kernel's admin-guide/sysrq), for storage
-    /// that does not answer would hold up whoever waits for it. Asks the drivers where the kernel is built without that.
-    /// </summary>
-    public static void Reboot()
+    /// <summary>What <see cref="Reboot"/> writes to, open, so that nothing has to be found in the moment; null where the kernel is built without.</summary>
+    public static SafeFileHandle? OpenRebootTrigger()
     {
         try
         {
-            File.WriteAllText("/proc/sysrq-trigger", "b");
+            return Fcntl.Open("/proc/sysrq-trigger", Fcntl.WriteOnly);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (LinuxException)
         {
-            LinuxException.Check(NativeReboot(AutoBoot), "reboot");
+            return null;
         }
+    }
+
+    /// <summary>
+    /// Restarts the machine at once: nothing is synced, neither programs nor drivers are asked (the kernel's admin-guide/sysrq), for storage that
+    /// does not answer would hold up whoever waits for it. Without a trigger the drivers are asked.
+    /// </summary>
+    public static void Reboot(SafeFileHandle? trigger)
+    {
+        if (trigger is not null)
+        {
+            Unistd.Write(trigger, "b"u8);
+        }
+
+        LinuxException.Check(NativeReboot(AutoBoot), "reboot");
     }
 }

@@ -36,10 +36,10 @@ internal sealed class Scene : IAsyncDisposable
 
     public string Log => File.Exists(Options.Log) ? File.ReadAllText(Options.Log) : "no log";
 
-    public static async Task<Scene> OpenAsync()
+    public static async Task<Scene> OpenAsync(bool reboots = false)
     {
         var test = await TestVolume.OpenAsync();
-        var options = new GuardianOptions(test.Place, [Path.Combine(AppContext.BaseDirectory, "safed"), "guard"]);
+        var options = new GuardianOptions(test.Place, [Path.Combine(AppContext.BaseDirectory, "safed"), "guard"], reboots);
         var client = await GuardianClient.StartOrConnectAsync(options);
         return new Scene(test, options, client, await Holding.ProcessAsync("sh", ["-c", "echo held; exec sleep 1000"]));
     }

@@ -7,12 +7,12 @@ using Safes.Qemu;
 namespace Safes.Vm.Tests.Server;
 
 /// <summary>
-/// A server as a virtual machine: Debian's kernel with all its modules, a disk at /tmp, and for all else the files of this machine, of which
+/// A server as a virtual machine: Debian's kernel with all its modules, a disk for what is temporary, and for all else the files of this machine, of which
 /// it writes copies only. It has what the kernel below may lack: device mapper, flow tables, WireGuard. It has no link to any network.
 /// </summary>
 internal sealed partial class ServerMachine
 {
-    private const long Memory = 3L << 30, Disk = 2L << 30;
+    private const long Memory = 1L << 30, Disk = 2L << 30;
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
@@ -28,13 +28,14 @@ internal sealed partial class ServerMachine
     {
         for (TimeSpan end = BootClock.Now + Patience; ; await Task.Delay(100))
         {
+            bool ended = machine.Exited.IsCompleted;
             string said = File.Exists($"{place}/said") ? await File.ReadAllTextAsync($"{place}/said") : "";
             if (said.Split("\r\n")[..^1].FirstOrDefault(l => l.StartsWith(word, StringComparison.Ordinal)) is { } line)
             {
                 return line[word.Length..].Trim();
             }
 
-            Assert.False(machine.Exited.IsCompleted || BootClock.Now > end, $"not '{word}' but: {said}");
+            Assert.False(ended || BootClock.Now > end, $"not '{word}' but: {said}\n{await File.ReadAllTextAsync($"{place}/console")}");
         }
     }
 
@@ -73,11 +74,12 @@ internal sealed partial class ServerMachine
     }
 
     /// <summary>Runs bash there, and fails unless a program reboots the machine before it ends.</summary>
-    public static async Task RebootsAsync(string script, TimeSpan limit)
+    public static async Task<string> RebootsAsync(string script, TimeSpan limit)
     {
         var (said, console) = await BootAsync(script, limit, null, "");
         Assert.False(End().IsMatch(said), said);
         Assert.True(console.Contains("sysrq: Resetting", StringComparison.Ordinal), $"{said}\n{console}");
+        return said;
     }
 
     /// <summary>One boot of it, until it is off, would boot again, or <paramref name="limit"/> is over: what the script and what the kernel said.</summary>
@@ -152,12 +154,12 @@ internal sealed partial class ServerMachine
             """);
         await File.WriteAllTextAsync(Path.Combine(place, "script"), $$"""
             exec >/dev/ttyS1 2>&1
-            export PATH={{ChildStart.DefaultEnvironment["PATH"]}} LANG=C.UTF-8 HOME=/root DOTNET_ROOT={{Runtime}}
+            export PATH={{ChildStart.DefaultEnvironment["PATH"]}} LANG=C.UTF-8 HOME=/root DOTNET_ROOT={{Runtime}} TMPDIR=/run/disk {{OwnMachine.Variable}}=/dev/ttyS1
             (
                 set -e
                 modprobe -a virtio_blk loop dm-mod dm-flakey nf_tables nf_flow_table_inet wireguard tun
-                mkfs.ext4 -q /dev/vda; mount /dev/vda /tmp
-                mkdir -p /run/netns /run/lock; ip link set lo up
+                mkdir -p /run/disk /run/netns /run/lock; mkfs.ext4 -q /dev/vda; mount /dev/vda /run/disk
+                ip link set lo up
                 cd {{Parts.Root}}
             {{script}}
             )

@@ -16,6 +16,7 @@ internal static class WholeMemory
         for (long at = 0, length = RandomAccess.GetLength(file); at < length; at += Block)
         {
             int read = RandomAccess.Read(file, block, at);
+            Assert.Equal(Math.Min(block.Length, length - at), read);
             found.UnionWith(sought.Where(s => block.AsSpan(0, read).IndexOf(s.Value) >= 0).Select(s => s.Key));
         }
 

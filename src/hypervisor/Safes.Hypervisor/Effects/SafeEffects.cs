@@ -112,7 +112,11 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 return null;
             case Reboot:
                 parts.Log.Trouble(null, "rebooting the server, as configured: the key cannot be removed");
-                Machine.Reboot();
+                using (var trigger = Machine.OpenRebootTrigger())
+                {
+                    Machine.Reboot(trigger);
+                }
+
                 return null;
             default:
                 throw new InvalidOperationException($"nobody performs {effect}");

@@ -8,13 +8,12 @@ namespace Safes.Hypervisor.Guardian;
 internal sealed class Guarded(GuardedVolume volume) : IDisposable
 {
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(3), LockLimit = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromMilliseconds(100),
-        ObserveLimit = TimeSpan.FromSeconds(5), Tick = TimeSpan.FromSeconds(1);
+        ObserveLimit = TimeSpan.FromSeconds(5), LeastTime = TimeSpan.FromSeconds(5);
 
     private readonly FscryptVolume fscrypt = new(volume.File, volume.MountPoint);
     private readonly List<PidFd> hosts = [];
     private SafeFileHandle? mounts;
     private PidFd? daemon;
-    private volatile bool closed;
 
     internal GuardedVolume Volume => volume;
 
@@ -83,16 +82,12 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
     }
 
     /// <summary>Ends hosts and daemon and closes the volume; returns when the kernel says that it is closed.</summary>
-    /// <param name="reboot">Whether the server is rebooted when the deadline finds it open.</param>
-    internal int Close(bool reboot)
+    /// <param name="reboot">Who reboots the server when the deadline finds it open, having given it five seconds at the least; null: nobody.</param>
+    internal int Close(LastResort? reboot)
     {
         TimeSpan start = BootClock.Now;
         GuardianProcess.Log("the deadline has come: closing the safe");
-        if (reboot)
-        {
-            new Thread(RebootAtDeadline) { IsBackground = true, Name = "reboot" }.Start();
-        }
-
+        reboot?.RebootAt(Deadline > start + LeastTime ? Deadline : start + LeastTime);
         End([.. hosts, daemon!]);
         string last = "";
         while (true)
@@ -100,7 +95,7 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
             var outcome = Lock();
             if (outcome is LockOutcome.Absent && IsClosed())
             {
-                closed = true;
+                reboot?.CallOff();
                 GuardianProcess.Log($"closed after {(BootClock.Now - start).TotalSeconds:0.00} s");
                 return 0;
             }
@@ -126,28 +121,6 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
         mounts?.Dispose();
         daemon?.Dispose();
         hosts.ForEach(h => h.Dispose());
-    }
-
-    /// <summary>In a thread of its own: whatever an attempt to close waits for, it is not waited for here.</summary>
-    private void RebootAtDeadline()
-    {
-        while (BootClock.LeftUntil(Deadline) is var left && left > TimeSpan.Zero)
-        {
-            Thread.Sleep(left < Tick ? left : Tick);    // whose clock stands still while the machine sleeps
-        }
-
-        if (!closed)
-        {
-            GuardianProcess.Log("rebooting: it cannot be closed in time");
-            try
-            {
-                Machine.Reboot();
-            }
-            catch (LinuxException e)
-            {
-                GuardianProcess.Log($"not rebooted: {e.Message}");
-            }
-        }
     }
 
     private static void End(IReadOnlyList<PidFd> processes)

@@ -18,12 +18,12 @@ public sealed class GuardianProcess : IDisposable
 
     private readonly Socket listener = new(new SafeSocketHandle(ListenerDescriptor, ownsHandle: true));
     private readonly List<Socket> connections = [];
-    private readonly bool reboot;
+    private readonly LastResort? reboot;
     private Guarded? guarded;
 
     private GuardianProcess(bool reboot)
     {
-        this.reboot = reboot;
+        this.reboot = reboot ? new LastResort() : null;
         listener.Listen(MaxConnections);    // again: whoever connects sees that this process listens, should it ever not answer
     }
 
