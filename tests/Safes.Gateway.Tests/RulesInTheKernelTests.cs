@@ -9,20 +9,18 @@ namespace Safes.Gateway.Tests;
 
 /// <summary>
 /// The gateway's rules in a namespace whose links have the gateway's names; in WireGuard's place is a plain link. Every refusal is seen to be
-/// one: with the rules gone the same attempt succeeds. With flow tables they run on a server's kernel (ServersKernelTests).
+/// one: with the rules gone the same attempt succeeds.
 /// </summary>
 [Trait("needs", "root")]
-public class RulesInTheKernelTests
+public abstract class RulesInTheKernel(bool fastPath)
 {
     private static readonly GatewaySettings Settings = GatewaySettings.Check(Example.Configuration(), out _)!;
     private static readonly IPAddress Allowed = IPAddress.Parse("10.83.0.2"), Denied = IPAddress.Parse("10.83.0.3"), Host = IPAddress.Parse("10.83.1.10"),
         Stranger = IPAddress.Parse("10.83.3.1");
     private static readonly Admission Shell = new([Allowed], true, []), Open = Shell with { Services = [new IPEndPoint(Host, 8888)] };
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true, Traits = ["needs", "own-kernel"])]    // flow tables, which not every kernel has
-    public async Task Devices_reach_the_relay_and_those_with_a_session_SSH_and_nobody_anything_else(bool fastPath)
+    [Fact]
+    public async Task Devices_reach_the_relay_and_those_with_a_session_SSH_and_nobody_anything_else()
     {
         await using var server = await TestServer.StartAsync();
         string gateway = await server.SpaceAsync("gateway"), tunnel = await server.SpaceAsync("tunnel"), inside = await server.SpaceAsync("inside"),
@@ -88,10 +86,8 @@ public class RulesInTheKernelTests
         }
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true, Traits = ["needs", "own-kernel"])]    // flow tables, which not every kernel has
-    public async Task The_end_of_a_session_stops_what_is_established_both_ways_and_its_return_takes_it_up(bool fastPath)
+    [Fact]
+    public async Task The_end_of_a_session_stops_what_is_established_both_ways_and_its_return_takes_it_up()
     {
         await using var server = await TestServer.StartAsync();
         var (gateway, tunnel, inside) = await BetweenAsync(server);
@@ -110,10 +106,8 @@ public class RulesInTheKernelTests
         Assert.Equal((1, 1), (await HearAsync(host, 20_000), await HearAsync(device, 20_000)));
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true, Traits = ["needs", "own-kernel"])]    // flow tables, which not every kernel has
-    public async Task A_service_is_reached_while_it_is_open_and_cut_both_ways_when_it_is_taken_back(bool fastPath)
+    [Fact]
+    public async Task A_service_is_reached_while_it_is_open_and_cut_both_ways_when_it_is_taken_back()
     {
         await using var server = await TestServer.StartAsync();
         var (gateway, tunnel, inside) = await BetweenAsync(server);
@@ -142,10 +136,8 @@ public class RulesInTheKernelTests
         }
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true, Traits = ["needs", "own-kernel"])]    // flow tables, which not every kernel has
-    public async Task Answers_that_nobody_asked_for_come_to_no_device(bool fastPath)
+    [Fact]
+    public async Task Answers_that_nobody_asked_for_come_to_no_device()
     {
         await using var server = await TestServer.StartAsync();
         var (gateway, tunnel, inside) = await BetweenAsync(server);
@@ -209,3 +201,9 @@ public class RulesInTheKernelTests
         await TestServer.IpAsync(there, $"{string.Join('\n', addresses.Select(a => $"addr add {a} dev e"))}\nlink set e up\nroute add default via {here.Address}");
     }
 }
+
+public sealed class RulesInTheKernelTests() : RulesInTheKernel(fastPath: false);
+
+/// <summary>The same with flow tables, which not every kernel has: ServersKernelTests run them on a server's.</summary>
+[Trait("needs", "own-kernel")]
+public sealed class RulesWithFlowTablesTests() : RulesInTheKernel(fastPath: true);

@@ -66,7 +66,7 @@ public sealed partial class ServersKernelTests
 
     [Fact]
     [Trait("takes", "long")]
-    public Task The_gateways_rules_hold_there_with_flow_tables() => PassesAsync("Gateway", "-class", "*.RulesInTheKernelTests", "-trait", "needs=own-kernel");
+    public Task The_gateways_rules_hold_there_with_flow_tables() => PassesAsync("Gateway", "-class", "*.RulesWithFlowTablesTests");
 
     [Theory]
     [Trait("takes", "long")]
