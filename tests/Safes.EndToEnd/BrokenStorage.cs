@@ -39,7 +39,14 @@ internal sealed class BrokenStorage : IDisposable
         await anna.DoAsync(["join", anna.At("ledger.safeaddress"), "--yes"], secret: true);
         await FullAsync();
         await FailingAsync();
-        await SilentAsync();
+        if (await Freezing.HoldsLoopsAsync(world.Storage))
+        {
+            await SilentAsync();
+        }
+        else
+        {
+            Stage.Say("this kernel's loop devices write to a frozen file system, too: storage that does not answer is not tried (./test ServersKernelTests does)");
+        }
     }
 
     private async Task FullAsync()

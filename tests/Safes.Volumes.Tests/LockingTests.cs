@@ -1,4 +1,5 @@
 using Safes.Linux;
+using Safes.Tests;
 
 namespace Safes.Volumes.Tests;
 
@@ -184,8 +185,8 @@ public class LockingTests
         await test.ReopenAsync();    // what was just written stays in memory for its journal's sake
         await using (await Holding.OfAsync(HoldKind.OtherNamespace, test))
         {
-            await Tool.RunAsync("sh", ["-c", $"sync --file-system {test.Volume.MountPoint} && truncate --size 0 {test.Volume.File} && echo 3 >/proc/sys/vm/drop_caches"]);
-            Assert.ThrowsAny<IOException>(() => test.Volume.FindPolicy());    // the control
+            await Tool.RunAsync("sh", ["-c", $"sync --file-system {test.Volume.MountPoint} && truncate --size 0 {test.Volume.File}"]);
+            await ForgottenAsync(test.Volume);
 
             var stranger = new FscryptVolume(test.Volume.File, test.Volume.MountPoint);
             Assert.ThrowsAny<IOException>(() => stranger.Observe());
@@ -196,6 +197,24 @@ public class LockingTests
         }
 
         Assert.IsType<LockOutcome.Absent>(await test.Volume.LockAsync());
+    }
+
+    /// <summary>Empties the kernel's caches until the volume no longer says which key it is for: what was just read may not go at the first time.</summary>
+    private static async Task ForgottenAsync(FscryptVolume volume)
+    {
+        for (TimeSpan end = BootClock.Now + TimeSpan.FromSeconds(20); ; await Task.Delay(100, TestContext.Current.CancellationToken))
+        {
+            Assert.True(BootClock.Now < end, "the volume still says which key it is for");
+            await File.WriteAllTextAsync("/proc/sys/vm/drop_caches", "3", TestContext.Current.CancellationToken);
+            try
+            {
+                volume.FindPolicy();
+            }
+            catch (IOException)
+            {
+                return;
+            }
+        }
     }
 
     [Fact]
@@ -246,6 +265,7 @@ public class LockingTests
         var volume = new FscryptVolume(Path.Combine(disk, "volume"), Path.Combine(test.Place, "mnt"));
         try
         {
+            Assert.SkipUnless(await Freezing.HoldsLoopsAsync(disk), "this kernel's loop devices write to a frozen file system, too");
             var identity = await volume.CreateAsync(TestVolume.Size);
             await volume.AttachAsync(identity);
             var key = volume.Unlock(test.Secret);
