@@ -32,7 +32,7 @@ internal static class HeaderNumbers
         ("Errno.TooManyLinks", "ELOOP"), ("Errno.NoData", "ENODATA"), ("Errno.IsDirectory", "EISDIR"),
         ("Fcntl.ReadOnly", "O_RDONLY"), ("Fcntl.WriteOnly", "O_WRONLY"), ("Fcntl.ReadWrite", "O_RDWR"), ("Fcntl.Create", "O_CREAT"), ("Fcntl.Exclusive", "O_EXCL"),
         ("Fcntl.Truncate", "O_TRUNC"), ("Fcntl.Append", "O_APPEND"), ("Fcntl.NonBlock", "O_NONBLOCK"), ("Fcntl.Directory", "O_DIRECTORY"), ("Fcntl.NoFollow", "O_NOFOLLOW"),
-        ("Fcntl.CloseOnExec", "O_CLOEXEC"), ("Fcntl.PathOnly", "O_PATH"), ("Fcntl.DuplicateCloseOnExec", "F_DUPFD_CLOEXEC"), ("Fcntl.SyscallOpenat2", "SYS_openat2"),
+        ("Fcntl.CloseOnExec", "O_CLOEXEC"), ("Fcntl.PathOnly", "O_PATH"), ("Fcntl.Nameless", "O_TMPFILE"), ("Fcntl.DuplicateCloseOnExec", "F_DUPFD_CLOEXEC"), ("Fcntl.SyscallOpenat2", "SYS_openat2"),
         ("Fcntl.RangeWaitBefore", "SYNC_FILE_RANGE_WAIT_BEFORE"), ("Fcntl.RangeWrite", "SYNC_FILE_RANGE_WRITE"), ("Fcntl.RangeWaitAfter", "SYNC_FILE_RANGE_WAIT_AFTER"),
         ("Fcntl.ResolveNoXdev", "RESOLVE_NO_XDEV"), ("Fcntl.ResolveNoMagicLinks", "RESOLVE_NO_MAGICLINKS"), ("Fcntl.ResolveNoSymlinks", "RESOLVE_NO_SYMLINKS"),
         ("Fcntl.ResolveBeneath", "RESOLVE_BENEATH"),

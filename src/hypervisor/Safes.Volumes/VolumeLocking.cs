@@ -115,10 +115,8 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
             () =>
             {
                 using var root = MountedVolume.Open(mountPoint);
-                // Where an error has shut the file system, syncing all of it, or what has not changed, succeeds with Debian's kernels up to 6.12.
-                System.IO.File.SetLastAccessTimeUtc(root, DateTime.UtcNow);
                 Unistd.SyncFileSystem(root);
-                Fcntl.Sync(root, mountPoint);
+                FindShut();
             },
             Step);
         try
@@ -131,6 +129,21 @@ internal sealed class VolumeLocking(string file, string mountPoint, IReadOnlySet
         catch (AggregateException e)
         {
             writeError = e.InnerException?.Message;
+        }
+    }
+
+    /// <summary>
+    /// Where an error has shut the file system, Debian's kernels up to 6.12 sync it without a word and write nothing. A file without a name
+    /// is what none of them makes then; a full one says so and is not shut.
+    /// </summary>
+    private void FindShut()
+    {
+        try
+        {
+            Fcntl.Open(mountPoint, Fcntl.Nameless | Fcntl.ReadWrite).Dispose();
+        }
+        catch (LinuxException e) when (e.Number is Errno.NoSpace or Errno.QuotaExceeded)
+        {
         }
     }
 

@@ -7,7 +7,7 @@ namespace Safes.Linux;
 public static partial class Fcntl
 {
     public const int ReadOnly = 0, WriteOnly = 1, ReadWrite = 2, Create = 0x40, Exclusive = 0x80, NoControllingTerminal = 0x100, Truncate = 0x200, Append = 0x400,
-        NonBlock = 0x800, Directory = 0x10000, NoFollow = 0x20000, CloseOnExec = 0x80000, PathOnly = 0x200000;
+        NonBlock = 0x800, Directory = 0x10000, NoFollow = 0x20000, CloseOnExec = 0x80000, PathOnly = 0x200000, Nameless = 0x410000;
 
     private const int DuplicateCloseOnExec = 1030;
     private const long SyscallOpenat2 = 437;
