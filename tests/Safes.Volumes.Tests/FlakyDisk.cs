@@ -23,7 +23,7 @@ internal sealed class FlakyDisk : IAsyncDisposable
     /// <summary>In a machine of its own only: one that is left silent hangs everybody who syncs.</summary>
     public static async Task<FlakyDisk> MakeAsync(string place)
     {
-        OwnMachine.Line().Dispose();
+        OwnMachine.Need();
         var disk = new FlakyDisk(Directory.CreateDirectory(Path.Combine(place, "disk")).FullName);
         string image = Path.Combine(place, "image");
         await using (var file = File.Create(image))

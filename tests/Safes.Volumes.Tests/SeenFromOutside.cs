@@ -25,15 +25,13 @@ public sealed class SeenFromOutside
         line.Say($"name: {Masked.Text(Encoding.ASCII.GetBytes(name))}");
         line.SayAndWait("not yet open");
 
-        await test.Volume.AttachAsync(test.Identity);
-        var id = test.Volume.Unlock(test.Secret);
-        test.Volume.InitialiseLayout(id);
+        await test.OpenFirstAsync();
         test.Volume.Root.WriteFile($"share/{name}", content);
         Assert.Equal(content, test.Volume.Root.ReadFile($"share/{name}"));
         line.SayAndWait("open");
 
         await test.LockAsync();
-        Assert.True(test.Volume.Observe(id).IsClosed);
+        Assert.True(test.Volume.Observe(test.Key).IsClosed);
         test.Secret.Dispose();
         line.SayAndWait("closed");
     }

@@ -8,10 +8,10 @@ internal sealed class TestVolume : IAsyncDisposable
 {
     public const long Size = 64 << 20;
 
-    private TestVolume(string directory)
+    private TestVolume(string place, string on)
     {
-        Place = directory;
-        Volume = new FscryptVolume(Path.Combine(directory, "volume"), Path.Combine(directory, "mnt"));
+        Place = place;
+        Volume = new FscryptVolume(Path.Combine(on, "volume"), Path.Combine(place, "mnt"));
     }
 
     public string Place { get; }
@@ -35,22 +35,30 @@ internal sealed class TestVolume : IAsyncDisposable
     }
 
     /// <summary>A file with its file system, not attached.</summary>
-    public static async Task<TestVolume> MadeAsync()
+    /// <param name="on">The directory of the file; null: one of its own.</param>
+    public static async Task<TestVolume> MadeAsync(string? on = null)
     {
         NeedRoot();
-        var volume = new TestVolume(Directory.CreateTempSubdirectory("safes-volume-").FullName);
+        string place = Directory.CreateTempSubdirectory("safes-volume-").FullName;
+        var volume = new TestVolume(place, on ?? place);
         volume.Identity = await volume.Volume.CreateAsync(Size);
         return volume;
     }
 
     /// <summary>Attached, unlocked, laid out.</summary>
-    public static async Task<TestVolume> OpenAsync()
+    public static async Task<TestVolume> OpenAsync(string? on = null)
     {
-        var volume = await MadeAsync();
-        await volume.Volume.AttachAsync(volume.Identity);
-        volume.Key = volume.Volume.Unlock(volume.Secret);
-        volume.Volume.InitialiseLayout(volume.Key);
+        var volume = await MadeAsync(on);
+        await volume.OpenFirstAsync();
         return volume;
+    }
+
+    /// <summary>What <see cref="OpenAsync"/> does with one that is <see cref="MadeAsync">made</see>.</summary>
+    public async Task OpenFirstAsync()
+    {
+        await Volume.AttachAsync(Identity);
+        Key = Volume.Unlock(Secret);
+        Volume.InitialiseLayout(Key);
     }
 
     /// <summary>Opens it again as the daemon does.</summary>

@@ -7,13 +7,13 @@ internal static class Masked
 
     public static string Text(ReadOnlySpan<byte> bytes)
     {
-        Span<char> text = stackalloc char[2 * bytes.Length];
+        Span<byte> masked = stackalloc byte[bytes.Length];
         for (int i = 0; i < bytes.Length; i++)
         {
-            ((byte)(bytes[i] ^ Mask)).TryFormat(text[(2 * i)..], out _, "x2", System.Globalization.CultureInfo.InvariantCulture);
+            masked[i] = (byte)(bytes[i] ^ Mask);
         }
 
-        return new string(text);
+        return Convert.ToHexStringLower(masked);
     }
 
     public static byte[] Unmask(string text) => [.. Convert.FromHexString(text).Select(b => (byte)(b ^ Mask))];

@@ -7,12 +7,16 @@ internal static class OwnMachine
     public const string Variable = "SAFES_TEST_MACHINE";
 
     /// <summary>Skips everywhere else.</summary>
-    public static FileStream Line()
+    /// <returns>The device.</returns>
+    public static string Need()
     {
         string? device = Environment.GetEnvironmentVariable(Variable);
         Assert.SkipWhen(device is null, "only in a machine of its own: ./test ServersKernelTests makes one");
-        return new FileStream(device, new FileStreamOptions { Access = FileAccess.ReadWrite, BufferSize = 0 });
+        return device;
     }
+
+    /// <summary>The device, for <see cref="Say"/> and <see cref="SayAndWait"/>; skips everywhere else.</summary>
+    public static FileStream Line() => new(Need(), new FileStreamOptions { Access = FileAccess.ReadWrite, BufferSize = 0 });
 
     public static void Say(this FileStream line, string text) => line.Write(System.Text.Encoding.ASCII.GetBytes(text + "\n"));
 

@@ -36,9 +36,11 @@ internal sealed class Scene : IAsyncDisposable
 
     public string Log => File.Exists(Options.Log) ? File.ReadAllText(Options.Log) : "no log";
 
-    public static async Task<Scene> OpenAsync(bool reboots = false)
+    /// <param name="reboots">Whether the guardian reboots the server when it cannot close in time.</param>
+    /// <param name="on">The directory of the volume's file; null: one of its own.</param>
+    public static async Task<Scene> OpenAsync(bool reboots = false, string? on = null)
     {
-        var test = await TestVolume.OpenAsync();
+        var test = await TestVolume.OpenAsync(on);
         var options = new GuardianOptions(test.Place, [Path.Combine(AppContext.BaseDirectory, "safed"), "guard"], reboots);
         var client = await GuardianClient.StartOrConnectAsync(options);
         return new Scene(test, options, client, await Holding.ProcessAsync("sh", ["-c", "echo held; exec sleep 1000"]));
