@@ -1,6 +1,8 @@
 # Shared by ./test, ./demo, ./bench and the image recipes; sourced, never run. Needs bash and nothing else: what else is
 # wanted it installs. Sets ROOT (the source tree) and CACHE (what outlives a run). Callers use `set -euo pipefail`.
 
+# What is made here is for everybody to read, whatever the mask of who installs.
+umask 022
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${SAFES_CACHE:-$([ "$(id -u)" = 0 ] && echo /var/cache/safes || echo "$ROOT/.cache")}
 LOGS=${SAFES_LOGS:-$ROOT/.cache/logs}
@@ -12,7 +14,7 @@ export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompil
 # Packages by what they are for. Names that differ between Debian 12 and 13 are chosen by what the archive has.
 PACKAGES_BUILD=(clang lld zlib1g-dev libc6-dev gcc ca-certificates curl 'libicu76|libicu72' 'libssl3t64|libssl3')
 PACKAGES_QUICK=(openssh-client python3 python3-cryptography python3-argon2)
-PACKAGES_DEVICE=(openssh-client iproute2 wireguard-tools wireguard-go)
+PACKAGES_DEVICE=(openssh-client iproute2 nftables wireguard-tools wireguard-go)
 PACKAGES_PARTS=(iproute2 nftables dmsetup wireguard-tools wireguard-go e2fsprogs util-linux kmod procps tcpdump openssh-client mmdebstrap cpio xz-utils zstd socat
     gdb aeskeyfind linux-libc-dev git python3 squid-openssl dnsmasq-base)
 PACKAGES_BENCH=(libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu)

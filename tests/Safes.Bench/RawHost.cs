@@ -20,7 +20,7 @@ internal sealed class RawHost(Tools tools, HostHardware hardware, HostPlaces pla
     public HostPlaces Places => places;
 
     /// <summary>How virtiofsd is started; on its descriptor 3 it listens.</summary>
-    public Func<SafeHandle, ChildStart> Virtiofsd { get; init; } = listener => VirtiofsdCommand.Start(tools, places, listener, null);
+    public Func<SafeHandle, ChildStart> Virtiofsd { get; init; } = listener => VirtiofsdCommand.Start(tools, places.Share, listener, null);
 
     /// <summary>One of an open fleet's, to be run by hand while the fleet does not: also when the volume is opened by hand.</summary>
     public static async Task<Func<RawHost>> OfAsync(Fleet fleet, string name, Func<Tools, HostPlaces, SafeHandle, ChildStart>? virtiofsd = null)
@@ -67,7 +67,7 @@ internal sealed class RawHost(Tools tools, HostHardware hardware, HostPlaces pla
     }
 
     /// <summary>Room for the state, as it is taken after each resume while there is some.</summary>
-    public void Reserve() => StateRoom.Allocate(places);
+    public void Reserve() => StateRoom.Allocate(places, shareMemory: 0);
 
     public void WriteBack() => WriteBack(places.Ram, 2);
 

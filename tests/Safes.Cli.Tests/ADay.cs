@@ -58,7 +58,7 @@ public sealed class ADay : IAsyncLifetime
     {
         await EnrolAsync();
         await DoAsync(["open"], "not the password");
-        Assert.False(Directory.Exists(Path.Combine(safe.At("run"), "safes", "session.sock")));
+        Assert.False(File.Exists(safe.At(".config/safes/ledger/session/session.sock")));
         await DoAsync(["open"], Password);
         await DoAsync(["open"]);
         await DoAsync(["open", "--renew"], "not the password");
@@ -92,7 +92,7 @@ public sealed class ADay : IAsyncLifetime
         await DoAsync(["leave"]);
         await DoAsync(["status"]);
         Assert.False(File.Exists(safe.At(".config/safes/ledger/ssh_config")));
-        Assert.Empty(Directory.GetFiles(safe.At("run"), "id_ed25519*", SearchOption.AllDirectories));
+        Assert.Empty(Directory.GetFiles(safe.At(".config"), "id_ed25519*", SearchOption.AllDirectories));
         Transcript.Compare("day", shown.ToString().Replace(safe.At("x")[..^1], "~/", StringComparison.Ordinal));
     }
 
@@ -164,6 +164,7 @@ public sealed class ADay : IAsyncLifetime
         await DoAsync(["rule", "log"]);
         await DoAsync(["net"]);
         await DoAsync(["net", "expose", "build:8888", "--to", "members"]);
+        await DoAsync(["net", "expose", "build:8888", "--to", "members", "--yes"]);
         await DoAsync(["net", "expose", "web:8888"]);
         await DoAsync(["net", "expose", "build:99999"]);
         await DoAsync(["net", "conceal", "build:8889"]);
@@ -231,14 +232,14 @@ public sealed class ADay : IAsyncLifetime
         await EnrolAsync();
         Assert.Equal(0, (await safe.RunAsync(["open"], Password)).Exit);
         byte[] before = server.Safe.Session;
-        string key = await File.ReadAllTextAsync(Directory.GetFiles(safe.At("run"), "id_ed25519.pub", SearchOption.AllDirectories).Single(), TestContext.Current.CancellationToken);
+        string key = await File.ReadAllTextAsync(Directory.GetFiles(safe.At(".config"), "id_ed25519.pub", SearchOption.AllDirectories).Single(), TestContext.Current.CancellationToken);
         var waiting = safe.RunAsync(["open", "--wait"]);
         var renewed = JsonNode.Parse((await safe.RunAsync(["open", "--renew", "--json"], Password)).Output)!;
         Assert.True((bool)renewed["renewed"]!);
         Assert.InRange((long)renewed["session_left_seconds"]!, 86_300, 86_400);
         Assert.NotEqual(before, server.Safe.Session);
         Assert.Empty(JsonNode.Parse((await safe.RunAsync(["status", "--json"])).Output)!["warnings"]!.AsArray());   // it is named by the new one
-        Assert.Equal(key, await File.ReadAllTextAsync(Directory.GetFiles(safe.At("run"), "id_ed25519.pub", SearchOption.AllDirectories).Single(), TestContext.Current.CancellationToken));
+        Assert.Equal(key, await File.ReadAllTextAsync(Directory.GetFiles(safe.At(".config"), "id_ed25519.pub", SearchOption.AllDirectories).Single(), TestContext.Current.CancellationToken));
 
         // The new lease is kept: a challenge on it is answered.
         server.Safe.Challenges.Writer.TryWrite(new() { Challenge = Google.Protobuf.ByteString.CopyFromUtf8("again") });
@@ -301,7 +302,7 @@ public sealed class ADay : IAsyncLifetime
         await safe.RunAsync(["host", "add", "build"]);
         var web = new Contracts.V1.Host { Name = "web", State = "running", Address = "10.77.17.12" };    // another member's doing
         server.Safe.Hosts.Add(web);
-        server.Safe.Challenges.Writer.TryWrite(new() { Notice = new() { Code = "host", Text = "web: Running", Hosts = { web } } });
+        server.Safe.Seen.Writer.TryWrite(new() { Notice = new() { Code = "host", Text = "web: Running", Hosts = { web } } });
         while (!Names().Contains("web.ledger"))
         {
             await Task.Delay(20, TestContext.Current.CancellationToken);
@@ -311,6 +312,29 @@ public sealed class ADay : IAsyncLifetime
         await safe.RunAsync(["leave"]);
 
         string[] Names() => [.. File.ReadLines(safe.At(".config/safes/ledger/ssh_config")).Where(l => l.StartsWith("Host ", StringComparison.Ordinal) && !l.Contains('*')).Select(l => l[5..])];
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task Safe_s_own_ssh_reads_no_configuration_but_is_told_everything()
+    {
+        await EnrolAsync();
+        Assert.Equal(0, (await safe.RunAsync(["open"], Password)).Exit);
+        await safe.RunAsync(["host", "add", "build"]);
+        // In place of ssh one that shows what ssh would do with what it is given.
+        await File.WriteAllTextAsync(safe.At("ssh"), "#!/bin/sh\nexec /usr/bin/ssh -v -G \"$@\" 2>&1\n", TestContext.Current.CancellationToken);
+        File.SetUnixFileMode(safe.At("ssh"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        safe.Environment["PATH"] = $"{Path.GetDirectoryName(safe.At("ssh"))}:{safe.Environment["PATH"]}";
+        var ran = await safe.RunAsync(["ssh", "build"]);
+        string shown = ran.Output;
+        Assert.True(ran.Exit == 0 && shown.Length > 0, $"{ran}");
+        Assert.DoesNotContain("Reading configuration data", shown, StringComparison.Ordinal);
+        foreach (string line in (string[])["hostname 10.77.17.10", "user anna", "port 22", "hostkeyalias build.ledger", "serveraliveinterval 0", "stricthostkeychecking true",
+            "hostkeyalgorithms ssh-ed25519-cert-v01@openssh.com", "identitiesonly yes", "sendenv LANG"])
+        {
+            Assert.Contains($"\n{line}\n", shown, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, (await safe.RunAsync(["leave"])).Exit);
     }
 
     [Fact(Timeout = 180_000)]

@@ -12,7 +12,7 @@ internal sealed class SafeProgram : IDisposable
     public SafeProgram() => Environment = new Dictionary<string, string>(ChildStart.DefaultEnvironment)
     {
         ["HOME"] = home.FullName,
-        ["XDG_RUNTIME_DIR"] = Directory.CreateDirectory(At("run"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName,
+        ["XDG_CONFIG_HOME"] = At(".config"),
         ["TZ"] = "UTC",
         ["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..")),
     };

@@ -18,11 +18,15 @@ internal static partial class Transcript
     }
 
     /// <summary>What differs from run to run.</summary>
-    private static string Plain(string text) => Slow().Replace(Times().Replace(Moments().Replace(Clock().Replace(Fingerprints().Replace(text, "XXXX-XXXX-XXXX-XXXX"), "HH:MM"), "D MON HH:MM"), "N.N s"), "$1");
+    private static string Plain(string text) => Slow().Replace(Waits().Replace(Times().Replace(Gaps().Replace(Moments().Replace(Clock().Replace(Fingerprints().Replace(text, "XXXX-XXXX-XXXX-XXXX"), "HH:MM"), "D MON HH:MM"), "D MON HH:MM  "), "N.N s"), ""), "$1");
 
     // Shown only where a step takes over a second, which on a busy machine any may.
     [GeneratedRegex(@"(?m)^(ok .*?)(?:, |  +)N\.N s$")]
     private static partial Regex Slow();
+
+    // After three seconds of a step it is said what is waited for, which on a busy machine any may come to.
+    [GeneratedRegex(@"(?m)^wait .*\n")]
+    private static partial Regex Waits();
 
     [GeneratedRegex("\\b[0-9A-Za-z]{4}(-[0-9A-Za-z]{4}){3}\\b")]
     private static partial Regex Fingerprints();
@@ -32,6 +36,10 @@ internal static partial class Transcript
 
     [GeneratedRegex(@"\b\d{1,2} [A-Z][a-z]{2} HH:MM")]
     private static partial Regex Moments();
+
+    // A column is as wide as its longest moment, and the first nine days of a month are shorter.
+    [GeneratedRegex("D MON HH:MM {2,}")]
+    private static partial Regex Gaps();
 
     [GeneratedRegex(@"\b\d+\.\d s\b")]
     private static partial Regex Times();

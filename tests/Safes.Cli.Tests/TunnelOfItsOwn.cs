@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using Safes.Client.Tests.Fake;
 using Safes.Client.Tunnel;
@@ -75,9 +76,11 @@ public sealed class TunnelOfItsOwn : IAsyncLifetime
         var opened = await safe.RunAsync(["open"], Password);
         Assert.True(opened.Exit == 0, opened.Output + opened.Error);
         string now = await Tool.RunAsync("ip", ["route"], network: Pin(here));
-        string added = Assert.Single(now.Split('\n').Except(routes.Split('\n')));
-        Assert.StartsWith("10.77.16.0/20 dev sf", added, StringComparison.Ordinal);
-        Assert.Contains("mtu 1200", await Tool.RunAsync("ip", ["link", "show", added.Split(' ')[2]], network: Pin(here)), StringComparison.Ordinal);
+        string[] added = [.. now.Split('\n').Except(routes.Split('\n')).Order(StringComparer.Ordinal)];
+        Assert.Equal(2, added.Length);
+        Assert.StartsWith("10.77.16.1 dev sf", added[0], StringComparison.Ordinal);
+        Assert.StartsWith("10.77.17.0/24 dev sf", added[1], StringComparison.Ordinal);
+        Assert.Contains("mtu 1200", await Tool.RunAsync("ip", ["link", "show", added[0].Split(' ')[2]], network: Pin(here)), StringComparison.Ordinal);
 
         // The gateway dies and comes back without a memory of anybody.
         await Tool.RunAsync("ip", ["link", "delete", Gateway], network: Pin(there));
@@ -100,9 +103,9 @@ public sealed class TunnelOfItsOwn : IAsyncLifetime
         // Unless the clock was set since it last agreed with the server's: then the gateway is shown nothing of it.
         if (!Timex.IsSynchronised)
         {
-            string clock = Directory.GetFiles(safe.At("run"), ClockWitness.FileName, SearchOption.AllDirectories).Single(), kept = await File.ReadAllTextAsync(clock, Stop);
+            string clock = Directory.GetFiles(safe.At(".config"), ClockWitness.FileName, SearchOption.AllDirectories).Single(), kept = await File.ReadAllTextAsync(clock, Stop);
             string heard = await HeardAsync();
-            await File.WriteAllTextAsync(clock, $"{long.Parse(kept, System.Globalization.CultureInfo.InvariantCulture) - 3_600_000}", Stop);
+            await File.WriteAllTextAsync(clock, $"{long.Parse(kept.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture) - 3_600_000} {kept.Split(' ')[1]}", Stop);
             Assert.Contains("its gateway was not asked: this device's clock may be wrong", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
             Assert.Contains("was not asked", (await safe.RunAsync(["doctor"])).Output, StringComparison.Ordinal);
             Assert.Equal(heard, await HeardAsync());
@@ -114,6 +117,150 @@ public sealed class TunnelOfItsOwn : IAsyncLifetime
         await Tool.RunAsync("ip", ["link", "delete", Gateway], network: Pin(there));
         Assert.Contains("no answer from 192.0.2.1:51820 now", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
         Assert.DoesNotContain("sf", await Tool.RunAsync("ip", ["-o", "link"], network: Pin(here)), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task Nothing_comes_out_of_the_tunnel_that_the_device_did_not_begin_and_rules_that_are_taken_away_are_made_anew()
+    {
+        await GatewayUpAsync();
+        await ServeAsync();
+        await safe.RunAsync(["join", safe.At("ledger.safeaddress"), "--yes"], Password);
+        var opened = await safe.RunAsync(["open"], Password);
+        Assert.True(opened.Exit == 0, opened.Output + opened.Error);
+        string tunnel = (await Tool.RunAsync("ip", ["-o", "link"], network: Pin(here))).Split('\n').Select(l => l.Split(": ")).Single(f => f.Length > 1 && f[1].StartsWith("sf", StringComparison.Ordinal))[1];
+
+        // The hostile gateway has the addresses of gateway and hosts, and sends to all that the device has, by IPv6 (for which
+        // our own tunnel is too narrow) and to what lies behind it, too.
+        await Tool.RunAsync("ip", ["-batch", "-"], $"link set {Gateway} mtu 1280\naddress add 10.77.17.10/32 dev {Gateway}\naddress add fd00:77::1/64 dev {Gateway} nodad\nroute add 192.0.2.2/32 dev {Gateway}\nroute add 198.51.100.0/24 dev {Gateway}\n", Pin(there));
+        await Tool.RunAsync("ip", ["-batch", "-"], $"link set {tunnel} mtu 1280\naddress add fd00:77::2/64 dev {tunnel} nodad\naddress add 198.51.100.1/24 dev lo\n", Pin(here));
+        string peer = Convert.ToBase64String(id.Identity.WireGuardKey), server64 = Convert.ToBase64String(WireGuardKey.PublicKey(key));
+        await Tool.RunAsync("wg", ["set", Gateway, "peer", peer, "allowed-ips", "10.77.16.2/32,198.51.100.0/24,fd00:77::2/128"], network: Pin(there));
+        using var listeners = new Listeners(Pin(here));
+        Assert.Equal("", await TriedAsync(listeners));
+
+        // The control: the same attempts, with the rules gone, arrive. The table is back by itself within seconds, and doctor sees it.
+        Assert.Contains("nothing comes out of", (await safe.RunAsync(["doctor"])).Output, StringComparison.Ordinal);
+        await Tool.RunAsync("wg", ["set", tunnel, "peer", server64, "allowed-ips", "10.77.16.1/32,10.77.17.0/24,fd00:77::1/128"], network: Pin(here));
+        Assert.Equal("", await TriedAsync(listeners));
+        string open = "";
+        while (open != "tcp udp icmp tcp6 behind")
+        {
+            await Tool.RunAsync("nft", ["flush", "ruleset"], network: Pin(here));
+            open = await TriedAsync(listeners);
+            Assert.False(Stop.IsCancellationRequested, open);
+        }
+
+        while ((await Tool.TryAsync("nft", ["list", "table", "inet", $"safes_{tunnel}"], network: Pin(here))).Exit != 0)
+        {
+            await Task.Delay(100, Stop);
+        }
+
+        Assert.Equal("", await TriedAsync(listeners));
+        Assert.Contains("open since", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await safe.RunAsync(["leave"])).Exit);
+        Assert.Equal("", await Tool.RunAsync("nft", ["list", "tables"], network: Pin(here)));
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task A_session_that_ends_takes_no_tunnel_away_that_another_made_in_its_place()
+    {
+        await GatewayUpAsync();
+        await ServeAsync();
+        await safe.RunAsync(["join", safe.At("ledger.safeaddress"), "--yes"], Password);
+        Assert.Equal(0, (await safe.RunAsync(["open"], Password)).Exit);
+        string tunnel = (await Tool.RunAsync("ip", ["-o", "link"], network: Pin(here))).Split('\n').Select(l => l.Split(": ")).Single(f => f.Length > 1 && f[1].StartsWith("sf", StringComparison.Ordinal))[1];
+        await Tool.RunAsync("ip", ["link", "delete", tunnel], network: Pin(here));
+        await Tool.RunAsync("ip", ["link", "add", tunnel, "type", "veth", "peer", "name", "other"], network: Pin(here));
+        server.Safe.Challenges.Writer.TryWrite(new() { Ended = new() { Reason = "replaced" } });
+        var left = await safe.RunAsync(["leave"]);
+        while ((await safe.RunAsync(["status", "--json"])).Output.Contains("\"held\":true", StringComparison.Ordinal))
+        {
+            await Task.Delay(100, Stop);
+        }
+
+        Assert.Contains(tunnel, await Tool.RunAsync("ip", ["-o", "link"], network: Pin(here)), StringComparison.Ordinal);
+    }
+
+    /// <summary>What of a hostile gateway's attempts arrived at the device.</summary>
+    private async Task<string> TriedAsync(Listeners at)
+    {
+        var arrived = new List<string>();
+        foreach (var (name, arrives) in (IEnumerable<(string, Func<Task<bool>>)>)
+        [
+            ("tcp", async () => await ConnectsAsync("10.77.16.2", at.Port) || await ConnectsAsync("10.77.16.2", at.Port, from: "10.77.17.10")),
+            ("udp", async () => await at.HearsAsync(() => Sched.InNetwork(Pin(there), () =>
+            {
+                using var socket = new UdpClient(AddressFamily.InterNetwork);
+                return socket.Send("x"u8, new IPEndPoint(IPAddress.Parse("10.77.16.2"), at.Port));
+            }))),
+            ("icmp", () => Task.Run(() => Sched.InNetwork(Pin(there), () =>
+            {
+                using var ping = new Ping();
+                return ping.Send(IPAddress.Parse("10.77.16.2"), 700).Status == IPStatus.Success;
+            }))),
+            ("tcp6", () => ConnectsAsync("fd00:77::2", at.Port)),
+            ("behind", () => ConnectsAsync("198.51.100.1", at.Port)),
+        ])
+        {
+            if (await arrives())
+            {
+                arrived.Add(name);
+            }
+        }
+
+        return string.Join(' ', arrived);
+    }
+
+    private async Task<bool> ConnectsAsync(string to, int port, string? from = null)
+    {
+        var address = IPAddress.Parse(to);
+        using var socket = Sched.InNetwork(Pin(there), () => new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp));
+        using var time = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        time.CancelAfter(TimeSpan.FromMilliseconds(700));
+        try
+        {
+            if (from is not null)
+            {
+                socket.Bind(new IPEndPoint(IPAddress.Parse(from), 0));
+            }
+
+            await socket.ConnectAsync(address, port, time.Token);
+            return true;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Services of the device's own, on all of its addresses.</summary>
+    private sealed class Listeners : IDisposable
+    {
+        private readonly Socket tcp, udp;
+
+        public Listeners(string network) => (tcp, udp) = Sched.InNetwork(network, () =>
+        {
+            var stream = new Socket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
+            stream.Bind(new IPEndPoint(IPAddress.IPv6Any, 0));
+            stream.Listen();
+            var datagrams = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 700 };
+            datagrams.Bind(new IPEndPoint(IPAddress.Any, ((IPEndPoint)stream.LocalEndPoint!).Port));
+            return (stream, datagrams);
+        });
+
+        public int Port => ((IPEndPoint)tcp.LocalEndPoint!).Port;
+
+        public async Task<bool> HearsAsync(Action send)
+        {
+            send();
+            return await Task.Run(() => udp.Poll(TimeSpan.FromMilliseconds(700), SelectMode.SelectRead) && udp.Receive(new byte[10]) == 1);
+        }
+
+        public void Dispose()
+        {
+            tcp.Dispose();
+            udp.Dispose();
+        }
     }
 
     [Fact(Timeout = 120_000)]

@@ -75,6 +75,39 @@ public sealed class ConnectionCauses : IDisposable
         Assert.Equal(FaultCodes.ClockWrong, await FaultOf(server));
     }
 
+    [Theory(Timeout = 30_000)]
+    [InlineData(false, false)]    // from before the inside was a part of its own: neither the key of it can be asked for nor its calls made
+    [InlineData(false, true)]
+    [InlineData(true, true)]      // it knows another name of the inside: its own part answers
+    public async Task A_server_that_knows_another_inside_is_of_another_version_and_not_a_wrong_one(bool told, bool key)
+    {
+        await using var fake = await FakeServer.StartAsync(inside: told);
+        using var profile = device.Own(fake.Safe);
+        using var server = TestDevice.ServerOf(fake, profile);
+        fake.Safe.InsidePin = !key ? Google.Protobuf.ByteString.Empty : told ? Google.Protobuf.ByteString.CopyFrom(new byte[32]) : null;
+        foreach (byte[] known in (byte[][])[[], [.. Enumerable.Repeat((byte)7, 32)]])
+        {
+            server.InsidePin = Google.Protobuf.ByteString.CopyFrom(known);
+            var fault = await Assert.ThrowsAsync<FaultException>(() => server.Inside.CallAsync(
+                (c, o) => c.GetStatusAsync(new Contracts.V1.StatusRequest(), o), Server.CallLimit, Stop));
+            Assert.Equal(FaultCodes.OtherVersion, fault.Code);
+            Assert.Equal("server", fault.Details["between"]);
+            server.ReconnectInside();
+        }
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Neither_the_inside_s_key_nor_the_server_s_own_is_a_wrong_server()
+    {
+        await using var fake = await FakeServer.StartAsync();
+        using var profile = device.Own(fake.Safe);
+        using var certificate = profile.Keys.CreateCertificate();
+        var tls = new PinnedTls(certificate, new byte[32]) { Resident = new byte[32] };
+        var fault = await Assert.ThrowsAsync<FaultException>(async () => await tls.HandshakeAsync(await fake.ConnectAsync(Stop), Stop));
+        Assert.Equal(FaultCodes.WrongServer, fault.Code);
+        await Assert.ThrowsAsync<FaultException>(async () => await new PinnedTls(certificate, new byte[32]).HandshakeAsync(await fake.ConnectAsync(Stop), Stop));
+    }
+
     [Fact(Timeout = 30_000)]
     public async Task A_certificate_is_pinned_by_its_key_alone()
     {

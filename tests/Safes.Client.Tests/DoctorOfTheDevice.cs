@@ -9,7 +9,7 @@ namespace Safes.Client.Tests;
 public sealed class DoctorOfTheDevice : IDisposable
 {
     private static readonly DeviceFacts Well = new(
-        true, true, new HashSet<string> { "ip", "wg", "ssh", "ssh-keygen" }, 1L << 30, true, true, true, DateTimeOffset.FromUnixTimeSeconds(1_800_000_000));
+        true, true, new HashSet<string> { "ip", "wg", "nft", "ssh", "ssh-keygen" }, 1L << 30, true, true, true, DateTimeOffset.FromUnixTimeSeconds(1_800_000_000));
 
     private readonly DirectoryInfo home = Directory.CreateTempSubdirectory("safes-doctor-");
 
@@ -27,6 +27,7 @@ public sealed class DoctorOfTheDevice : IDisposable
             (DeviceDoctor.Way(Well with { MayManageNetwork = false }), Grade.Should, "safe vpn config"),
             (DeviceDoctor.Way(Well with { Programs = none }), Grade.Must, "wireguard-tools"),
             (DeviceDoctor.Way(Well with { KernelHasWireGuard = false }), Grade.Must, "wireguard-go"),
+            (DeviceDoctor.Kept("ledger", "wg0", kept: false), Grade.Should, "safe vpn config"),
             (DeviceDoctor.Ssh(Well with { Programs = none }), Grade.Must, "openssh-client"),
             (DeviceDoctor.Ssh(Well with { SshIncludes = false }), Grade.Should, "safe ssh-config --install"),
             (DeviceDoctor.Memory(Well with { FreeMemory = 180L << 20 }, Argon2Parameters.Default), Grade.Must, "memory"),
@@ -44,14 +45,14 @@ public sealed class DoctorOfTheDevice : IDisposable
             Assert.Contains(f.Do, f.Found.Do, StringComparison.Ordinal);
             Assert.NotEmpty(f.Found.Why);
         });
-        Assert.Contains("180 MiB free, a password's hash needs 256", found[5].Found.What, StringComparison.Ordinal);
-        Assert.Contains("2 h behind", found[8].Found.What, StringComparison.Ordinal);
+        Assert.Contains("180 MiB free, a password's hash needs 256", found[6].Found.What, StringComparison.Ordinal);
+        Assert.Contains("2 h behind", found[9].Found.What, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Wireguard_go_will_do_and_an_answer_is_good()
     {
-        Assert.Equal(Grade.Good, DeviceDoctor.Way(Well with { KernelHasWireGuard = false, Programs = new HashSet<string> { "ip", "wg", "wireguard-go" } }).Grade);
+        Assert.Equal(Grade.Good, DeviceDoctor.Way(Well with { KernelHasWireGuard = false, Programs = new HashSet<string> { "ip", "wg", "nft", "wireguard-go" } }).Grade);
         Assert.Equal(Grade.Good, DeviceDoctor.Reach("ledger", "e", new Outlook(null, true, State.Unknown, "")).Grade);
         Assert.Equal(Grade.Good, DeviceDoctor.Reach("ledger", "e", new Outlook(true, null, State.Closed, "")).Grade);
         Assert.Null(DeviceDoctor.WentBack("ledger", Well.Now.ToUnixTimeSeconds(), Well.Now));

@@ -28,6 +28,14 @@ public sealed class HowLongAgo
     }
 
     [Fact]
+    public void One_that_is_not_as_it_should_be_says_why()
+    {
+        Host[] hosts = [Host("desk", "running", 14), Host("build", "degraded", 14), Host("web", "failed")];
+        (hosts[0].Note, hosts[1].Note, hosts[2].Note) = ("fine", "clock not set: cut off until it is", "no image\u001b[2J");
+        Assert.Equal("desk running, as you left it 14 h ago (fine); build degraded, as you left it 14 h ago (clock not set: cut off until it is); web failed (no image\ufffd[2J)", HostsLeft.Words(hosts, Now));
+    }
+
+    [Fact]
     public void Of_an_open_safe_it_is_told_how_long_before_its_opening_they_were_left()
     {
         long opened = Now.ToUnixTimeSeconds() - 3600;

@@ -105,11 +105,17 @@ public sealed class Leases : IDisposable
     {
         await using var fake = await FakeServer.StartAsync();
         var told = new List<Notice>();
-        var kept = Lease(fake, told.Add).KeepAsync(Stop);
-        fake.Safe.Challenges.Writer.TryWrite(new LeaseChallenge { Notice = new Notice { Code = "expires", Text = "in an hour" } });
-        fake.Safe.Challenges.Writer.TryWrite(new LeaseChallenge { Ended = new Ended { Reason = "removed" } });
-        await kept;
+        var steps = new List<Step>();
+        using var server = TestDevice.ServerOf(fake, device.Own(fake.Safe));
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var watching = new InsideWatch(() => server, told.Add, steps.Add).RunAsync(over.Token);
+        fake.Safe.Seen.Writer.TryWrite(new Seen { Notice = new Notice { Code = "expires", Text = "in an hour" } });
+        fake.Safe.Seen.Writer.TryWrite(new Seen { Step = new Step { Name = "desk: suspend" } });
+        await Until(() => told.Count + steps.Count == 2);
+        await over.CancelAsync();
+        await watching;
         Assert.Equal("in an hour", Assert.Single(told).Text);
+        Assert.Equal("desk: suspend", Assert.Single(steps).Name);
     }
 
     public void Dispose() => device.Dispose();
@@ -127,7 +133,7 @@ public sealed class Leases : IDisposable
         public override long GetTimestamp() => BootClock.Now.Ticks + Volatile.Read(ref slept);
     }
 
-    private Lease Lease(FakeServer fake, Action<Notice>? notice = null, TimeProvider? clock = null)
+    private Lease Lease(FakeServer fake, TimeProvider? clock = null)
     {
         var profile = device.Own(fake.Safe);
         var opened = new Opened
@@ -136,7 +142,7 @@ public sealed class Leases : IDisposable
             Token = ByteString.CopyFrom(fake.Safe.Token),
             LeaseSeconds = fake.Safe.LeaseSeconds,
         };
-        return new Lease(TestDevice.ServerOf(fake, profile), null, opened, notice ?? (_ => { }), TimeSpan.FromSeconds(1), clock: clock);
+        return new Lease(TestDevice.ServerOf(fake, profile), null, opened, TimeSpan.FromSeconds(1), clock: clock);
     }
 
     private static async Task Until(Func<bool> condition)

@@ -33,7 +33,7 @@ public sealed class OpeningASafe : IDisposable
         Assert.Empty((await StatusAsync()).Warnings);    // each call names the session, on a later connection too
         open.Server.Reconnect();
         Assert.Empty((await StatusAsync()).Warnings);
-        Task<StatusReply> StatusAsync() => open.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, Stop);
+        Task<StatusReply> StatusAsync() => open.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, Stop);
         Assert.Contains(device.Told, r => r.Name == "server and members are the ones you know" && r.Detail.StartsWith("1 member, 1 device, nothing changed since", StringComparison.Ordinal));
     }
 

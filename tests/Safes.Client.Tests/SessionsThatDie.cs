@@ -45,7 +45,7 @@ public sealed class SessionsThatDie : IDisposable
     public async Task One_that_ends_while_it_is_asked_has_said_nothing_more_and_is_renewed_by_nobody(bool reads)
     {
         await File.WriteAllTextAsync(Alive, "", TestContext.Current.CancellationToken);
-        Directory.CreateDirectory(profile.RuntimeDirectory);
+        PrivateFile.MakeDirectory(profile.SessionDirectory);
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(profile.SocketPath));
         listener.Listen();

@@ -3,6 +3,7 @@ using Safes.Client.Ssh;
 using Safes.Client.Tests.Fake;
 using Safes.Contracts;
 using Safes.Linux;
+using Safes.Tests;
 
 namespace Safes.Client.Tests;
 
@@ -30,13 +31,40 @@ public sealed class SshForMembers : IDisposable
             CertificateFile "/run/user/1000/safes/ledger-1a2b3c4d/id_ed25519-cert.pub"
             IdentitiesOnly yes
             IdentityAgent none
+            PreferredAuthentications publickey
             UserKnownHostsFile "/run/user/1000/safes/ledger-1a2b3c4d/known_hosts"
             GlobalKnownHostsFile /dev/null
+            HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com
             StrictHostKeyChecking yes
             UpdateHostKeys no
             ForwardAgent no
             ForwardX11 no
+            ServerAliveInterval 0
             TCPKeepAlive no
+            Port 22
+            AddressFamily inet
+            BindAddress 0.0.0.0
+            ProxyJump none
+            ProxyCommand none
+            ProxyUseFdpass no
+            CanonicalizeHostname no
+            CheckHostIP no
+            VerifyHostKeyDNS no
+            RevokedHostKeys none
+            CASignatureAlgorithms ssh-ed25519
+            PubkeyAcceptedKeyTypes ssh-ed25519-cert-v01@openssh.com,ssh-ed25519
+            PubkeyAuthentication yes
+            PKCS11Provider none
+            KexAlgorithms +curve25519-sha256
+            Ciphers +aes256-ctr
+            MACs +hmac-sha2-256
+            ControlMaster no
+            ControlPath none
+            ControlPersist no
+            RemoteCommand none
+            RequestTTY auto
+            Tunnel no
+            ExitOnForwardFailure no
 
 
         """,
@@ -45,7 +73,8 @@ public sealed class SshForMembers : IDisposable
     [Fact]
     public async Task Plain_ssh_understands_it_through_an_include()
     {
-        SshFiles.Write(device.Places, "ledger", snippet);
+        var made = new MadeFiles();
+        SshFiles.Write(device.Places, "ledger", snippet, made);
         string home = Path.Combine(device.Places.Config, "..", "home");
         Directory.CreateDirectory(Path.Combine(home, ".ssh"));
         await File.WriteAllTextAsync(Path.Combine(home, ".ssh", "config"), "Host *\n    Compression yes\n", Stop);
@@ -57,8 +86,97 @@ public sealed class SshForMembers : IDisposable
         Assert.Contains("hostkeyalias desk.ledger\n", shown, StringComparison.Ordinal);
         Assert.Contains("forwardagent no\n", shown, StringComparison.Ordinal);
         Assert.Contains("compression yes\n", shown, StringComparison.Ordinal);
-        SshFiles.Remove(device.Places, "ledger");
+        SshFiles.Remove(device.Places, "ledger", made);
         Assert.DoesNotContain("10.77.17.10", await Tool.RunAsync("ssh", ["-G", "-F", device.Places.SshConfig, "desk.ledger"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Whatever_a_person_s_own_configuration_says_of_all_hosts_it_changes_nothing_for_the_safe_s()
+    {
+        SshFiles.Write(device.Places, "ledger", snippet, new MadeFiles());
+        string home = MakeHome(HostileSsh.Configuration), alone = Path.Combine(home, "alone");
+        Assert.True(SshFiles.Install(device.Places, home));
+        await File.WriteAllTextAsync(alone, SshFiles.IncludeLine(device.Places), Stop);
+        string[] without = await ShowAsync(alone, "desk.ledger"), with = await ShowAsync(SshFiles.UserConfiguration(home), "desk.ledger");
+        // ssh offers every key that is named, ours first; and it tells what it makes no use of: a BindInterface beside a BindAddress, domains for names that are not completed.
+        string[] idle = ["identityfile ~/.ssh/other", "bindinterface none0", "canonicaldomains example.org", "canonicaldomains none"];
+        Assert.Equal(without.Except(idle), with.Except(idle));
+        Assert.Equal("identityfile /run/user/1000/safes/ledger-1a2b3c4d/id_ed25519", with.First(l => l.StartsWith("identityfile", StringComparison.Ordinal)));
+
+        // Another host has every one of them.
+        string[] other = await ShowAsync(SshFiles.UserConfiguration(home), "desk.elsewhere");
+        string[] plain = await ShowAsync(alone, "desk.elsewhere");
+        Assert.InRange(other.Except(plain).Count(), 30, int.MaxValue);
+        Assert.Contains("serveraliveinterval 15", other);
+    }
+
+    [Fact]
+    public async Task The_line_is_put_before_whatever_would_win_over_it()
+    {
+        string line = SshFiles.IncludeLine(device.Places);
+        foreach (var (text, holds) in ((string, bool)[])[($"# mine\n\n\tinclude ~/.orbstack/ssh\n  {line}\nHost *\n", true), ($"Host *\n    Port 2222\n\n{line}\n", false), ($"Port 2222\n{line}\n", false), ("", false)])
+        {
+            string home = MakeHome(text);
+            Assert.Equal(holds, SshFiles.IsInstalled(device.Places, home));
+            Assert.Equal(!holds, SshFiles.Install(device.Places, home));
+            Assert.True(SshFiles.IsInstalled(device.Places, home));
+            Assert.Equal(holds ? text : $"{line}\n\n{text}", await File.ReadAllTextAsync(SshFiles.UserConfiguration(home), Stop));
+        }
+    }
+
+    [Fact]
+    public async Task Installing_keeps_every_byte_and_the_file_s_mode_owner_and_place()
+    {
+        byte[] odd = System.Text.Encoding.Latin1.GetBytes("# Caf\u00e9 \u00ff\r\nHost caf\u00e9\r\n    User ren\u00e9\n");
+        string home = MakeHome(""), link = SshFiles.UserConfiguration(home), real = Path.Combine(home, "dotfiles-config");
+        await File.WriteAllBytesAsync(real, odd, Stop);
+        File.SetUnixFileMode(real, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        File.Delete(link);
+        File.CreateSymbolicLink(link, real);
+        var owner = (User: Unistd.EffectiveUser, Group: Stat.Find(real)!.Value.Group);
+        if (Unistd.EffectiveUser == 0)
+        {
+            owner = (12345, 12346);
+            Unistd.Chown(real, 12345, 12346);
+        }
+
+        Assert.True(SshFiles.Install(device.Places, home));
+        Assert.NotNull(new FileInfo(link).LinkTarget);
+        byte[] wanted = [.. System.Text.Encoding.UTF8.GetBytes(SshFiles.IncludeLine(device.Places) + "\n\n"), .. odd], there = await File.ReadAllBytesAsync(real, Stop);
+        Assert.Equal(wanted, there);
+        var after = Stat.Find(real)!.Value;
+        Assert.Equal((owner.User, owner.Group, 0x1a0u), (after.User, after.Group, after.Permissions));
+        Assert.Equal(["config"], Directory.GetFileSystemEntries(Path.Combine(home, ".ssh")).Select(f => Path.GetFileName(f)));
+    }
+
+    [Fact]
+    public void A_person_without_an_ssh_configuration_gets_one_of_his_own()
+    {
+        string home = Path.Combine(Path.GetDirectoryName(device.Places.Config)!, "fresh");
+        Directory.CreateDirectory(home);
+        var owner = (User: Unistd.EffectiveUser, Group: Stat.Find(home)!.Value.Group);
+        if (Unistd.EffectiveUser == 0)
+        {
+            owner = (12345, 12346);
+            Unistd.Chown(home, 12345, 12346);    // sudo that keeps HOME
+        }
+
+        Assert.True(SshFiles.Install(device.Places, home));
+        Assert.True(SshFiles.IsInstalled(device.Places, home));
+        var (directory, file) = (Stat.Find(Path.Combine(home, ".ssh"))!.Value, Stat.Find(SshFiles.UserConfiguration(home))!.Value);
+        Assert.Equal((owner.User, owner.Group, 0x1c0u), (directory.User, directory.Group, directory.Permissions));
+        Assert.Equal((owner.User, owner.Group, 0x180u), (file.User, file.Group, file.Permissions));
+    }
+
+    private static async Task<string[]> ShowAsync(string configuration, string host) =>
+        (await Tool.RunAsync("ssh", ["-G", "-F", configuration, host])).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    private string MakeHome(string configuration)
+    {
+        string home = Path.Combine(Path.GetDirectoryName(device.Places.Config)!, $"home-{Guid.NewGuid():n}");
+        Directory.CreateDirectory(Path.Combine(home, ".ssh"));
+        File.WriteAllText(SshFiles.UserConfiguration(home), configuration);
+        return home;
     }
 
     [Theory]
@@ -109,7 +227,7 @@ public sealed class SshForMembers : IDisposable
     [Fact]
     public async Task A_session_s_key_is_for_its_owner_alone()
     {
-        string path = Path.Combine(device.Places.Runtime, "x", "id_ed25519");
+        string path = Path.Combine(device.Places.Config, "x", "id_ed25519");
         string line = await SshKey.MakeAsync(path);
         Assert.StartsWith("ssh-ed25519 ", line, StringComparison.Ordinal);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));

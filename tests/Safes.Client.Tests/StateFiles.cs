@@ -89,7 +89,7 @@ public sealed class StateFiles : IDisposable
         using var profile = SafeProfile.Load(device.Places, "ledger");
         PrivateFile.Write(profile.EndedPath, Encoding.UTF8.GetBytes(
             """{"kind":"Ended","name":"lease","detail":"d","milliseconds":1,"code":"c","details":{"at":"2026-01-01T00:00:00Z"},"waits_for":"w","minor":true}"""));
-        string clock = Path.Combine(profile.RuntimeDirectory, ClockWitness.FileName);
+        string clock = Path.Combine(profile.SessionDirectory, ClockWitness.FileName);
         Fuzz.Parser([File.ReadAllBytes(profile.EndedPath), Encoding.UTF8.GetBytes("""{"kind":"Ended","name":null,"detail":null,"details":null}""")], bytes =>
         {
             File.WriteAllBytes(profile.EndedPath, bytes);
@@ -109,16 +109,19 @@ public sealed class StateFiles : IDisposable
     public void A_clock_that_agreed_with_the_server_s_is_trusted_until_it_is_set_or_the_device_boots()
     {
         using var profile = SafeProfile.Load(device.Places, "ledger");
-        string clock = Path.Combine(profile.RuntimeDirectory, ClockWitness.FileName);
+        string clock = Path.Combine(profile.SessionDirectory, ClockWitness.FileName);
         Assert.True(ClockWitness.IsTrusted(profile, synchronised: false));
-        long kept = long.Parse(File.ReadAllText(clock), System.Globalization.CultureInfo.InvariantCulture);
+        string[] words = File.ReadAllText(clock).Split(' ');
+        long kept = long.Parse(words[0], System.Globalization.CultureInfo.InvariantCulture);
         foreach (long off in (long[])[-3_600_000, 3_600_000, -31_536_000_000, long.MaxValue - kept])
         {
-            File.WriteAllText(clock, $"{kept + off}");
+            File.WriteAllText(clock, $"{kept + off} {words[1]}");
             Assert.False(ClockWitness.IsTrusted(profile, synchronised: false));
             Assert.True(ClockWitness.IsTrusted(profile, synchronised: true));
         }
 
+        File.WriteAllText(clock, $"{kept} {Guid.NewGuid()}");    // of another boot
+        Assert.False(ClockWitness.IsTrusted(profile, synchronised: false));
         File.Delete(clock);
         Assert.False(ClockWitness.IsTrusted(profile, synchronised: false));
     }

@@ -30,16 +30,26 @@ public class Tunnels
         using var read = Secrets.SecretBuffer.Take(Convert.FromBase64String(secret));
         Assert.True(read.ContentEquals(key));
         Assert.Equal(
-            $"""
+            $$"""
             # One device's way to one safe. The private key is this device's: give this file to nobody.
+            # wg-quick calls the interface as the file: NAME.conf with at most 15 of a-z, A-Z, 0-9 and _ = + . -
+            # wg-quick runs the lines PreUp, PostUp and PostDown: with them nothing comes out of the tunnel that this computer did not begin.
+            # NetworkManager and the WireGuard applications run none of them. There, once: with firewalld
+            #   nmcli connection modify NAME connection.zone drop
+            # and without it, in /etc/nftables.conf (systemctl enable --now nftables):
+            #   table inet safes_by_address { chain from_tunnel { type filter hook prerouting priority mangle; ip saddr != { 10.77.16.1, 10.77.17.0/24 } accept;
+            #     ct state established ct direction reply accept; ct state related meta l4proto icmp accept; drop; }; }
             [Interface]
-            PrivateKey = {secret}
+            PrivateKey = {{secret}}
             Address = 10.77.16.3/32
             MTU = 1200
+            PreUp = nft 'add table inet safes_%i; delete table inet safes_%i; table inet safes_%i { chain from_tunnel { type filter hook prerouting priority mangle; policy accept; iifname != "%i" accept; ct state established ct direction reply accept; ct state related meta l4proto { icmp, ipv6-icmp } accept; counter drop; }; }'
+            PostUp = ip link set dev %i alias 'safes: lets nothing in that was not begun here'
+            PostDown = nft delete table inet safes_%i
             [Peer]
             PublicKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
             Endpoint = safe.example.org:51820
-            AllowedIPs = 10.77.16.0/20
+            AllowedIPs = 10.77.16.1/32, 10.77.17.0/24
             PersistentKeepalive = 25
 
             """,

@@ -133,7 +133,7 @@ internal sealed partial class Cuts : IDisposable
         await RestartAsync();
         string? wrong = await UsableAsync() ?? await LookAsync();
         stage.Fact($"cut {n}: {Words(victim)} {(frozen ? "frozen" : "killed")} and the link cut for good: the key goes within lease and bound, nothing is lost", gone && hit > 0 && wrong is null,
-            string.Create(CultureInfo.InvariantCulture, $"after {took.TotalSeconds:0.0} s of {limit.TotalSeconds:0}; {seen.Number} numbers {wrong}"));
+            string.Create(CultureInfo.InvariantCulture, $"{hit} hit; {(gone ? "gone" : "the key is still there")} after {took.TotalSeconds:0.0} s of {limit.TotalSeconds:0}; {seen.Number} numbers {wrong}"));
     }
 
     private async Task PrepareAsync(Act act)

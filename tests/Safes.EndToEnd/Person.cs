@@ -14,15 +14,22 @@ internal sealed class Person(World world, Options options, string name, string p
     public string Home { get; } = Directory.CreateDirectory(
         Path.Combine(world.Home, name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
 
-    public string SshConfiguration => Path.Combine(Home, ".config", "safes", "ssh_config");
+    /// <summary>As `safe ssh-config --install` leaves a person's own, who has set all that could be in the way.</summary>
+    public string SshConfiguration { get; } = MakeSshConfiguration(Path.Combine(world.Home, name));
 
     public string At(string file) => Path.Combine(Home, file);
+
+    private static string MakeSshConfiguration(string home)
+    {
+        string path = Path.Combine(home, "ssh_config");
+        File.WriteAllText(path, $"Include \"{Path.Combine(home, ".config", "safes", "ssh_config")}\"\n\n{HostileSsh.Configuration}");
+        return path;
+    }
 
     private Dictionary<string, string> Environment => new(ChildStart.DefaultEnvironment)
     {
         ["HOME"] = Home,
         ["XDG_CONFIG_HOME"] = Path.Combine(Home, ".config"),
-        ["XDG_RUNTIME_DIR"] = Directory.CreateDirectory(Path.Combine(Home, "runtime"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName,
     };
 
     /// <summary>Runs `safe` on this device; with a password when <paramref name="secret"/> says so (by a pipe, never by argument).</summary>

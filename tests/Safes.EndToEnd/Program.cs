@@ -51,7 +51,7 @@ finally
 stage.Table();
 if (options.Keep || stage.Failed > 0)
 {
-    Story.TellWhatToTry(options);
+    Story.TellWhatToTry(new World(options), options);
 }
 else
 {

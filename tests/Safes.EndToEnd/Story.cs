@@ -98,15 +98,19 @@ internal sealed class Story : IDisposable
         stage.Fact("it stays open for bob", await bob.WorkAsync("build.ledger", "echo here") == "here");
         stage.Fact("anna's device reaches nothing any more", !await anna.ReachesAsync(desk, 22));
         await new Adversary(stage, world, server).LookWhileOpenAsync();
+        var hazards = new Hazards(stage, bob);
+        await hazards.HappenAsync();
         string left = await stage.StepAsync("safe leave (the last one: it closes)", () => bob.DoAsync(["leave"]));
         stage.Fact("the last one leaving closes it", left.Contains("closed", StringComparison.Ordinal));
+        hazards.Left(left);
     }
 
     private async Task NextDayAsync()
     {
         stage.Chapter("5  The next day");
-        await stage.StepAsync("safe open (hosts go on)", () => bob.DoAsync(["open", "ledger"], secret: true));
+        string opened = await stage.StepAsync("safe open (hosts go on)", () => bob.DoAsync(["open", "ledger"], secret: true));
         stage.Fact("the SSH session that was left standing answers", await stage.StepAsync("the standing session's answer", () => standing!.AskAsync("two", TimeSpan.FromSeconds(120))));
+        await new Hazards(stage, bob).LostAsync(opened);
         int first = int.Parse(await bob.WorkAsync("desk.ledger", Computation.Count));
         string sound = await bob.WorkAsync("desk.ledger", Computation.Check);
         stage.Fact("the computation goes on, no number lost, its files open", sound == "sound" && int.Parse(await bob.WorkAsync("desk.ledger", Computation.Count)) > first, $"{sound}, at {first}");
@@ -119,14 +123,14 @@ internal sealed class Story : IDisposable
         await server.DoAsync(["status", "ledger"]);
     }
 
-    public static void TellWhatToTry(Options options) => Console.WriteLine($"""
+    public static void TellWhatToTry(World world, Options options) => Console.WriteLine($"""
 
         What to try by hand (the safe 'ledger' is closed now; passwords are in tests/Safes.EndToEnd/Story.cs):
-          nsenter --net=/run/netns/{World.DeviceOf("anna")} env HOME={options.Home}/anna XDG_CONFIG_HOME={options.Home}/anna/.config XDG_RUNTIME_DIR={options.Home}/anna/runtime bash
+          nsenter --net=/run/netns/{World.DeviceOf("anna")} env HOME={options.Home}/anna XDG_CONFIG_HOME={options.Home}/anna/.config bash
             {options.Safe} open ledger
-            ssh -F {options.Home}/anna/.config/safes/ssh_config desk.ledger
+            ssh -F {options.Home}/anna/ssh_config desk.ledger
             {options.Safe} leave
-          {options.Safed} status ledger --state-root {options.Home}/state --run-root {options.Home}/run
+          {options.Safed} status ledger --state-root {world.StateRoot} --run-root {world.RunRoot}
           ./demo --clean        removes every trace
         """);
 

@@ -39,7 +39,7 @@ internal sealed class Ways(Stage stage, Person anna, Person bob, string buildAdd
             stage.Fact("safe forward brings it to his own device", reached);
         }
 
-        await stage.StepAsync("safe net expose", () => anna.DoAsync(["net", "expose", $"build:{Port}", "--to", "members"]));
+        await stage.StepAsync("safe net expose", () => anna.DoAsync(["net", "expose", $"build:{Port}", "--to", "members", "--yes"]));
         stage.Fact("an open port is reached by every member with a session", await bob.ReachesSoonAsync(buildAddress, Port) && await anna.ReachesSoonAsync(buildAddress, Port));
         await stage.StepAsync("safe net conceal", () => anna.DoAsync(["net", "conceal", $"build:{Port}"]));
         stage.Fact("and by nobody once it is taken back", !await bob.ReachesSoonAsync(buildAddress, Port));

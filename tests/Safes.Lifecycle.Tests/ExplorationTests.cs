@@ -158,7 +158,7 @@ public sealed class ExplorationTests
                 ? then with { Effects = [.. then.Effects.OrderBy(x => x is CheckVolume ? 1 : 0)] } : then;
         }, SafeLifecycle.Restart),
         ["takes an unfinished opening for an open safe"] = ("14", SafeLifecycle.Next, (f, at, t) => f.Key == KeyFound.Present
-            ? new(new Open([], new Awaited([Id(1)], at + t.Lease)), [new ArmGuardian(at + t.Lease + t.Bound)]) : SafeLifecycle.Restart(f, at, t)),
+            ? new(new Open([], new Awaited([Kept(1)], at + t.Lease)), [new ArmGuardian(at + t.Lease + t.Bound)]) : SafeLifecycle.Restart(f, at, t)),
         ["waits a whole lease after every restart"] = ("03", SafeLifecycle.Next, (f, at, t) => SafeLifecycle.Restart(f with { GuardedUntil = at + t.Lease + t.Bound }, at, t)),
         ["knows no deadline once both have died"] = ("03", SafeLifecycle.Next, (f, at, t) => f is { GuardedUntil: { } until } && until <= at
             ? SafeLifecycle.Restart(f with { GuardedUntil = at + t.Bound }, at, t) : SafeLifecycle.Restart(f, at, t)),

@@ -50,7 +50,7 @@ internal static class Properties
         ["08 who left is cut off before anything else"] = (x, _) =>
             Live(x.Before).Except(Live(x.Then.State)).Any() && (x.Then.Effects.IsEmpty || x.Then.Effects[0] is not AllowDevices) ? $"{x.Happened} did not cut it off first" : null,
         ["16 a failed opening closes"] = (x, _) =>
-            x.Before is Opening o && (x.Happened is EffectFailed or GuardianLost || (x.Happened is SessionEnded e && o.For is Work w && w.Opener.Id == e.Session))
+            x.Before is Opening o && (x.Happened is EffectFailed or GuardianLost or InsideLost || (x.Happened is SessionEnded e && o.For is Work w && w.Opener.Id == e.Session))
             && x.Then.State is not Closing ? $"{x.Happened} did not close it" : null,
         ["17 a faulted safe takes no session"] = (x, _) =>
             x is { Before: Faulted, Happened: OpenRequested or SessionResumed } && x.Then.Refusal is null ? "it was not refused" : null,

@@ -20,7 +20,7 @@ public sealed class RestartTests
 
     [Fact]
     public void A_key_half_removed_is_closed_in_order() =>
-        Assert.IsType<Closing>(After(Nothing with { Key = KeyFound.Partly, Mounted = true, Recorded = [Id(1)] }).State);
+        Assert.IsType<Closing>(After(Nothing with { Key = KeyFound.Partly, Mounted = true, Recorded = [Kept(1)] }).State);
 
     [Fact]
     public void Hosts_without_a_key_are_ended() => Assert.IsType<Closing>(After(Nothing with { Processes = true }).State);
@@ -31,14 +31,14 @@ public sealed class RestartTests
     [Fact]
     public void An_open_safe_that_nobody_knows_a_deadline_of_is_closed() => Assert.Equal(
         new Closing(CloseReason.FoundUnfinished, S(5) + Times.Bound),
-        After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Id(1)] }).State);
+        After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Kept(1)] }).State);
 
     [Fact]
     public void An_open_safe_waits_one_lease_for_its_sessions_and_lets_nobody_through_before()
     {
-        var then = After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Id(1)], GuardedUntil = S(500) });
+        var then = After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Kept(1)], GuardedUntil = S(500) });
         var open = Assert.IsType<Open>(then.State);
-        Assert.Equal(new Awaited([Id(1)], S(7)), open.Awaited);
+        Assert.Equal(new Awaited([Kept(1)], S(7)), open.Awaited);
         Assert.Equal(new AllowDevices([]), then.Effects[0]);
     }
 
@@ -50,7 +50,7 @@ public sealed class RestartTests
     [InlineData(5, 2)]
     public void An_open_safe_waits_no_longer_than_the_guardian_of_before_would_have(int guarded, int until)
     {
-        var then = After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Id(1)], GuardedUntil = S(guarded) });
+        var then = After(Nothing with { Key = KeyFound.Present, Mounted = true, Processes = true, Recorded = [Kept(1)], GuardedUntil = S(guarded) });
         if (until > 5)
         {
             Assert.Equal(S(until), Assert.IsType<Open>(then.State).Awaited?.Until);
@@ -73,10 +73,26 @@ public sealed class RestartTests
     [Fact]
     public void A_session_whose_longest_time_passed_meanwhile_does_not_come_back()
     {
-        var open = new Open([], new Awaited([Id(1)], S(7)));
+        var open = new Open([], new Awaited([Kept(1)], S(7)));
         var then = SafeLifecycle.Next(open, new SessionResumed(S(6), Session(1, 8) with { EndsBy = S(6) }), Times);
         Assert.Equal(Refusal.NoSession, then.Refusal);
         Assert.Equal(open, then.State);
+    }
+
+    [Fact]
+    public void A_device_that_opens_anew_after_a_restart_takes_the_place_of_its_own_sessions_of_before_and_closes_by_leaving()
+    {
+        AwaitedSession[] own = [new(Id(3), Device(1)), new(Id(4), Device(1))];
+        var waiting = new Open([], new Awaited([.. own], S(7)));
+        var then = SafeLifecycle.Next(waiting, new OpenRequested(S(6), Session(1, 8)), Times);
+        Assert.Equal(new Open([Session(1, 8)], null), then.State);
+        Assert.Subset(then.Effects.ToHashSet(), own.Select(k => (Effect)new ForgetSession(k.Id)).ToHashSet());
+        Assert.Equal(new Closing(CloseReason.LastLeft, S(6) + Times.Bound), SafeLifecycle.Next(then.State, new SessionEnded(S(6), Id(1)), Times).State);
+
+        // Another device's is awaited as before.
+        then = SafeLifecycle.Next(waiting with { Awaited = new Awaited([own[0], Kept(2)], S(7)) }, new OpenRequested(S(6), Session(1, 8)), Times);
+        Assert.Equal(new Open([Session(1, 8)], new Awaited([Kept(2)], S(7))), then.State);
+        Assert.IsType<Open>(SafeLifecycle.Next(then.State, new SessionEnded(S(6), Id(1)), Times).State);
     }
 
     [Fact]

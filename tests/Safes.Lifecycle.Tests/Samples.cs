@@ -11,5 +11,7 @@ internal static class Samples
 
     public static Device Device(int n) => new(new Guid(n, 0, 0, new byte[8]));
 
+    public static AwaitedSession Kept(int n) => new(Id(n), Device(n));
+
     public static Session Session(int n, int until) => new(Id(n), Device(n), S(until), S(1000));
 }

@@ -16,7 +16,7 @@ public sealed class TableTests
         ("Opening to claim", new Opening(new Claim(), S(9))),
         ("Open by 1", new Open([Session(1, 9)], null)),
         ("Open by 1 and 2", new Open([Session(1, 9), Session(2, 9)], null)),
-        ("Open, 1 awaited", new Open([], new Awaited([Id(1)], S(9)))),
+        ("Open, 1 awaited", new Open([], new Awaited([Kept(1)], S(9)))),
         ("Closing", new Closing(CloseReason.LastLeft, S(9))),
         ("Faulted", new Faulted("held", [Shell], S(9), null)),
         ("Faulted by safed itself", new Faulted("held", [new Holder(815, "safed", "open file", Ours: true)], S(5), null)),
@@ -50,6 +50,7 @@ public sealed class TableTests
         ("found held", new FoundHeld(S(5), "held", [Shell])),
         ("found attached, no key", new FoundHeld(S(5), "attached", [], KeyGone: true)),
         ("guardian lost", new GuardianLost(S(5))),
+        ("inside lost", new InsideLost(S(5))),
         ("time passes", new Tick(S(5))),
         ("deadline", new Tick(S(9))),
         ("1 renews too late", new LeaseRenewed(S(9), Id(1), S(11))),
@@ -91,7 +92,7 @@ public sealed class TableTests
     {
         Opening o => $"Opening({o.For.GetType().Name}, until {o.Until.TotalSeconds})",
         Open o => $"Open({string.Join(", ", o.Sessions.Select(s => $"{s.Id} until {s.Until.TotalSeconds}{(s.Silent ? " silent" : "")}"))}"
-            + $"{(o.Awaited is { } a ? $"awaits {a.Sessions} until {a.Until.TotalSeconds}" : "")})",
+            + $"{(o.Awaited is { } a ? $"awaits [{string.Join(", ", a.Sessions.Select(k => k.Id))}] until {a.Until.TotalSeconds}" : "")})",
         Closing c => $"Closing({c.Why}, until {c.Until.TotalSeconds})",
         Faulted f => $"Faulted({f.What}, {f.Holders.Count} holders, next try {Time(f.NextTry)}, reboot {Time(f.RebootAt)}{(f.KeyGone ? ", no key" : "")})",
         _ => state.GetType().Name,

@@ -69,7 +69,7 @@ internal sealed record World
     /// <summary>What went wrong while an effect was performed; a property fails on it.</summary>
     public string? Wrong { get; init; }
 
-    public Findings Findings => new(Claimed, Key, Attached, Hosts, Attached && Key == KeyFound.Present ? Recorded : [], Guarded);
+    public Findings Findings => new(Claimed, Key, Attached, Hosts, Attached && Key == KeyFound.Present ? [.. Recorded.Select(r => new AwaitedSession(r, new Device(r.Value)))] : [], Guarded);
 
     public World Perform(Effect effect) => effect switch
     {

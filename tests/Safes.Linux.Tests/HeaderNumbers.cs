@@ -8,26 +8,27 @@ internal static class HeaderNumbers
         "stdio.h", "stddef.h", "dirent.h", "errno.h", "fcntl.h", "signal.h", "spawn.h", "sched.h", "termios.h", "time.h", "unistd.h", "poll.h", "stdlib.h", "net/if.h",
         "sys/ioctl.h", "sys/mman.h", "sys/mount.h", "sys/prctl.h", "sys/reboot.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statfs.h", "sys/statvfs.h", "sys/syscall.h", "sys/uio.h", "sys/un.h",
         "sys/wait.h", "sys/file.h", "sys/timerfd.h", "sys/timex.h", "linux/openat2.h", "linux/if_tun.h", "linux/seccomp.h", "linux/filter.h", "linux/fscrypt.h", "linux/fs.h", "linux/loop.h", "linux/keyctl.h",
-        "linux/magic.h", "linux/reboot.h", "linux/falloc.h", "linux/vm_sockets.h",
+        "linux/magic.h", "linux/reboot.h", "linux/falloc.h", "linux/vm_sockets.h", "linux/netlink.h", "linux/rtnetlink.h", "linux/netfilter/nfnetlink.h",
     ];
 
     /// <summary>What headers older than the calls lack: Debian 12's glibc and kernel headers.</summary>
     public static readonly string[] Newer =
     [
         "#ifndef SYS_memfd_secret", "#define SYS_memfd_secret 447", "#endif", "#ifndef P_PIDFD", "#define P_PIDFD 3", "#endif",
+        "#ifndef SMB2_SUPER_MAGIC", "#define SMB2_SUPER_MAGIC 0xFE534D42", "#endif", "#ifndef CIFS_SUPER_MAGIC", "#define CIFS_SUPER_MAGIC 0xFF534D42", "#endif",
         "#ifndef MS_NOSYMFOLLOW", "#define MS_NOSYMFOLLOW 256", "#endif", "#ifndef LOOP_MAJOR", "#define LOOP_MAJOR 7", "#endif",
     ];
 
-    /// <summary>Our own bounds, no header's.</summary>
-    public static readonly string[] NotOfTheKernel = ["Tool.OutputLimit"];
+    /// <summary>Our own bounds, and places in a line of /proc/PID/stat: no header has them.</summary>
+    public static readonly string[] NotOfTheKernel = ["Tool.OutputLimit", "ProcessTable.Parent", "ProcessTable.UserTime", "ProcessTable.SystemTime"];
 
     public static readonly (string Ours, string Header)[] Constants =
     [
-        ("BootClock.ClockBoottime", "CLOCK_BOOTTIME"),
+        ("BootClock.ClockBoottime", "CLOCK_BOOTTIME"), ("ProcessTable.TicksPerSecond", "sysconf(_SC_CLK_TCK)"),
         ("Errno.NotPermitted", "EPERM"), ("Errno.NoEntry", "ENOENT"), ("Errno.Interrupted", "EINTR"), ("Errno.Io", "EIO"), ("Errno.Again", "EAGAIN"),
         ("Errno.Access", "EACCES"), ("Errno.Busy", "EBUSY"), ("Errno.Exists", "EEXIST"), ("Errno.Invalid", "EINVAL"), ("Errno.NoSpace", "ENOSPC"),
         ("Errno.ReadOnly", "EROFS"), ("Errno.CrossDevice", "EXDEV"), ("Errno.BrokenPipe", "EPIPE"), ("Errno.NameTooLong", "ENAMETOOLONG"), ("Errno.QuotaExceeded", "EDQUOT"), ("Errno.NotSupported", "EOPNOTSUPP"), ("Errno.NoKey", "ENOKEY"),
-        ("Errno.NoChild", "ECHILD"), ("Errno.NoProcess", "ESRCH"),
+        ("Errno.NoBuffers", "ENOBUFS"), ("Errno.NoChild", "ECHILD"), ("Errno.NoProcess", "ESRCH"),
         ("Errno.NoDeviceOrAddress", "ENXIO"), ("Errno.NoDevice", "ENODEV"), ("Errno.NotDirectory", "ENOTDIR"), ("Errno.NoTerminalCall", "ENOTTY"),
         ("Errno.TooManyLinks", "ELOOP"), ("Errno.NoData", "ENODATA"), ("Errno.IsDirectory", "EISDIR"),
         ("Fcntl.ReadOnly", "O_RDONLY"), ("Fcntl.WriteOnly", "O_WRONLY"), ("Fcntl.ReadWrite", "O_RDWR"), ("Fcntl.Create", "O_CREAT"), ("Fcntl.Exclusive", "O_EXCL"),
@@ -54,9 +55,17 @@ internal static class HeaderNumbers
         ("Mman.Private", "MAP_PRIVATE"), ("Mman.Anonymous", "MAP_ANONYMOUS"),
         ("Mount.ReadOnly", "MS_RDONLY"), ("Mount.NoSetuid", "MS_NOSUID"), ("Mount.NoDevices", "MS_NODEV"), ("Mount.NoExec", "MS_NOEXEC"), ("Mount.NoAccessTime", "MS_NOATIME"),
         ("Mount.NoSymbolicFollow", "MS_NOSYMFOLLOW"), ("Mount.Bind", "MS_BIND"), ("Mount.Recursive", "MS_REC"), ("Mount.Private", "MS_PRIVATE"),
-        ("Mount.UnmountNoFollow", "UMOUNT_NOFOLLOW"),
+        ("Mount.UnmountNoFollow", "UMOUNT_NOFOLLOW"), ("Mount.SyscallOpenTree", "SYS_open_tree"), ("Mount.SyscallMoveMount", "SYS_move_mount"),
+        ("Mount.SyscallMountSetattr", "SYS_mount_setattr"), ("Mount.TreeClone", "OPEN_TREE_CLONE"), ("Mount.TreeCloseOnExec", "OPEN_TREE_CLOEXEC"),
+        ("Mount.FromTheDescriptor", "MOVE_MOUNT_F_EMPTY_PATH"), ("Mount.AttributeReadOnly", "MOUNT_ATTR_RDONLY"), ("Mount.WithAllBelow", "AT_RECURSIVE"),
+        ("Mount.WorkingDirectory", "AT_FDCWD"), ("Mount.AttributesSize", "MOUNT_ATTR_SIZE_VER0"),
+        ("Netlink.Family", "AF_NETLINK"), ("Netlink.Raw", "SOCK_RAW"), ("Netlink.CloseOnExec", "SOCK_CLOEXEC"), ("Netlink.NonBlock", "SOCK_NONBLOCK"),
+        ("Netlink.Route", "NETLINK_ROUTE"), ("Netlink.Netfilter", "NETLINK_NETFILTER"), ("Netlink.AddressLength", "sizeof(struct sockaddr_nl)"),
+        ("Netlink.LinkGroup", "RTNLGRP_LINK"), ("Netlink.AddressGroup", "RTNLGRP_IPV4_IFADDR"), ("Netlink.SettingGroup", "RTNLGRP_IPV4_NETCONF"),
+        ("Netlink.RulesGroup", "NFNLGRP_NFTABLES"),
         ("PidFd.SyscallPidfdOpen", "SYS_pidfd_open"), ("PidFd.SyscallPidfdSendSignal", "SYS_pidfd_send_signal"), ("PidFd.PollIn", "POLLIN"),
         ("Rights.NoSignal", "MSG_NOSIGNAL"), ("Rights.CloseOnExec", "MSG_CMSG_CLOEXEC"), ("Rights.SolSocket", "SOL_SOCKET"), ("Rights.ScmRights", "SCM_RIGHTS"), ("Rights.PeerCredentials", "SO_PEERCRED"),
+        ("Rights.Unix", "AF_UNIX"), ("Rights.Seqpacket", "SOCK_SEQPACKET"), ("Rights.SocketCloseOnExec", "SOCK_CLOEXEC"),
         ("Sched.NewMount", "CLONE_NEWNS"), ("Sched.NewNetwork", "CLONE_NEWNET"), ("Sched.SharedFileSystemState", "CLONE_FS"),
         ("Seccomp.SetNoNewPrivileges", "PR_SET_NO_NEW_PRIVS"), ("Seccomp.SetSeccomp", "PR_SET_SECCOMP"), ("Seccomp.ModeFilter", "SECCOMP_MODE_FILTER"),
         ("Seccomp.LoadWord", "BPF_LD | BPF_W | BPF_ABS"), ("Seccomp.JumpIfEqual", "BPF_JMP | BPF_JEQ | BPF_K"), ("Seccomp.Return", "BPF_RET | BPF_K"),
@@ -69,11 +78,11 @@ internal static class HeaderNumbers
         ("Termios.Echo", "ECHO"), ("Termios.EchoNewline", "ECHONL"), ("Termios.Now", "TCSANOW"), ("Termios.Flush", "TCSAFLUSH"),
         ("Stat.AtCurrent", "AT_FDCWD"), ("Stat.NoFollow", "AT_SYMLINK_NOFOLLOW"), ("Stat.EmptyPath", "AT_EMPTY_PATH"), ("Stat.DoNotSync", "AT_STATX_DONT_SYNC"),
         ("Stat.BasicStats", "STATX_BASIC_STATS"), ("Stat.MountIdWanted", "STATX_MNT_ID"),
-        ("Stdio.NoReplace", "RENAME_NOREPLACE"), ("Dirent.NameAt", "offsetof(struct dirent, d_name)"),
+        ("Statfs.Nfs", "NFS_SUPER_MAGIC"), ("Statfs.Smb2", "SMB2_SUPER_MAGIC"), ("Statfs.Cifs", "CIFS_SUPER_MAGIC"), ("Stdio.NoReplace", "RENAME_NOREPLACE"), ("Dirent.NameAt", "offsetof(struct dirent, d_name)"),
         ("Time.ClockRealtime", "CLOCK_REALTIME"),
         ("Wait.All", "P_ALL"), ("Wait.ByPid", "P_PID"), ("Wait.NoHang", "WNOHANG"), ("Wait.Exited", "WEXITED"), ("Wait.NoWait", "WNOWAIT"),
         ("Timex.Length", "sizeof(struct timex)"), ("Timex.StatusAt", "offsetof(struct timex, status)"), ("Timex.Unsynchronised", "STA_UNSYNC"), ("Timex.ErrorState", "TIME_ERROR"),
-        ("SysFile.Exclusive", "LOCK_EX"), ("SysFile.NonBlocking", "LOCK_NB"), ("SysFile.Release", "LOCK_UN"),
+        ("SysFile.Shared", "LOCK_SH"), ("SysFile.Exclusive", "LOCK_EX"), ("SysFile.NonBlocking", "LOCK_NB"), ("SysFile.Release", "LOCK_UN"),
         ("Tun.TunSetIff", "TUNSETIFF"), ("Tun.Tap", "IFF_TAP"), ("Tun.NoPacketInformation", "IFF_NO_PI"), ("Tun.VirtioHeader", "IFF_VNET_HDR"),
     ];
 
@@ -101,7 +110,7 @@ internal static class HeaderNumbers
         ("sizeof(struct statx)", 256), ("offsetof(struct statx, stx_nlink)", 16), ("offsetof(struct statx, stx_uid)", 20), ("offsetof(struct statx, stx_gid)", 24),
         ("offsetof(struct statx, stx_mode)", 28), ("offsetof(struct statx, stx_ino)", 32), ("offsetof(struct statx, stx_size)", 40), ("offsetof(struct statx, stx_blocks)", 48),
         ("offsetof(struct statx, stx_mtime)", 112), ("offsetof(struct statx_timestamp, tv_nsec)", 8), ("offsetof(struct statx, stx_dev_major)", 136),
-        ("offsetof(struct statx, stx_dev_minor)", 140), ("offsetof(struct statx, stx_mnt_id)", 144), ("S_IFREG", 0x8000), ("S_IFDIR", 0x4000),
+        ("offsetof(struct statx, stx_dev_minor)", 140), ("offsetof(struct statx, stx_mnt_id)", 144), ("S_IFREG", 0x8000), ("S_IFDIR", 0x4000), ("S_IFLNK", 0xa000),
         ("sizeof(struct fscrypt_remove_key_arg)", 64), ("offsetof(struct fscrypt_remove_key_arg, removal_status_flags)", 40),
         ("sizeof(struct fscrypt_get_key_status_arg)", 128), ("offsetof(struct fscrypt_get_key_status_arg, status)", 64),
         ("offsetof(struct fscrypt_get_policy_ex_arg, policy)", 8), ("offsetof(struct fscrypt_add_key_arg, raw_size)", 40),

@@ -29,7 +29,7 @@ public sealed class HostHardwareTests
         Assert.Contains("--bounding-set=-all", start.Arguments);
         Assert.Contains("on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", start.Arguments);
         Assert.True(start is { NoHugePages: true, NoCore: true });
-        Assert.True(VirtiofsdCommand.Start(tools, new HostPlaces("", "", "", ""), new Microsoft.Win32.SafeHandles.SafeFileHandle(), "/pin").NoCore);
+        Assert.True(VirtiofsdCommand.Start(tools, "", new Microsoft.Win32.SafeHandles.SafeFileHandle(), "/pin").NoCore);
         Assert.Equal("/pin", start.NetworkNamespace);
     }
 }

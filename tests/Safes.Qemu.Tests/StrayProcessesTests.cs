@@ -113,9 +113,43 @@ public sealed class StrayProcessesTests : IDisposable
         Assert.False(other.Exited.IsCompleted);
     }
 
+    [Fact]
+    [Trait("needs", "root")]
+    public async Task By_its_user_only_what_was_born_into_the_safes_own_network_is_ended()
+    {
+        using var born = Child.Start(new ChildStart("/usr/bin/unshare", ["--net", "sleep", "60"]));
+        string its = $"/proc/{born.Pid}/ns/net", network = Path.Combine(place, "network");
+        Assert.True(SpinWait.SpinUntil(() => Link(its) != Link("/proc/self/ns/net"), TimeSpan.FromSeconds(20)), "it has no network of its own");
+        File.WriteAllText(network, "");
+        await Tool.RunAsync("mount", ["--bind", its, network]);
+        try
+        {
+            Child host = As(64210, network), anotherSafes = As(64210, null), anotherHosts = As(64211, network);
+            await Task.Run(
+                () => StrayProcesses.End(64210, network, Places.Run, TimeSpan.FromSeconds(5)), TestContext.Current.CancellationToken);
+            await host.Exited.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+            Assert.All([anotherSafes, anotherHosts], o => Assert.False(o.Exited.IsCompleted, "somebody else's was ended"));
+        }
+        finally
+        {
+            born.Kill();
+            await Tool.RunAsync("umount", [network]);
+        }
+
+        static string? Link(string path) => new FileInfo(path).LinkTarget;
+
+        Child As(uint user, string? pin)
+        {
+            var child = Child.Start(new ChildStart("/usr/bin/setpriv", [$"--reuid={user}", "--clear-groups", "sleep", "60"]) { NetworkNamespace = pin });
+            children.Add(child);
+            Assert.True(SpinWait.SpinUntil(() => ProcessTable.UserOf(child.Pid) == user, TimeSpan.FromSeconds(20)), "it has not become its user");
+            return child;
+        }
+    }
+
     private MachineStart Machine() => new(
         new Tools { Qemu = "/bin/false", QemuImg = "/bin/false", Virtiofsd = ["/bin/false"], Kernel = "", Modules = "", Busybox = "", Accelerator = "tcg", QemuVersion = "" },
-        new HostHardware("desk", 1, 1 << 20, "", 0, Guid.NewGuid()), Places, () => throw new InvalidOperationException(), null);
+        new HostHardware("desk", 1, 1 << 20, "", 0, Guid.NewGuid()), Places, () => throw new InvalidOperationException());
 
     private Child Start(string directory, string argument)
     {

@@ -52,7 +52,7 @@ public sealed class DamagedCalls
                 if (tried++ % MostRefused == 0)
                 {
                     calls?.Dispose();
-                    calls = new RawCalls(safe.Owner);
+                    calls = new RawCalls(safe.Owner, method.Service);
                 }
 
                 var (status, code) = await calls!.CallAsync(method.Name, safe.Owner.Opened!.Session, method.IsClientStreaming ? [.. messages[..which], damaged, .. messages[(which + 1)..]] : [damaged]);
@@ -68,7 +68,7 @@ public sealed class DamagedCalls
         Assert.False(other.Ended.IsCompleted);
         Assert.Equal(State.Open, (await safe.Owner.StatusAsync()).State);
         Assert.Equal(roster, (await safe.Owner.Server.HelloAsync(default)).Head.ToByteArray());
-        Assert.Empty((await safe.Owner.Server.Calls.CallAsync((c, o) => c.GetRulesAsync(new RulesRequest(), o), RealSafe.Patience, default)).Entries);
+        Assert.Empty((await safe.Owner.Server.Inside.CallAsync((c, o) => c.GetRulesAsync(new RulesRequest(), o), RealSafe.Patience, default)).Entries);
         Assert.InRange(Footprint.Of(safe.Pid).Memory, 0, Most);
         await bob.LeaveAsync();
         await safe.Owner.LeaveAsync();
@@ -96,6 +96,8 @@ public sealed class DamagedCalls
             ["Resume"] = [new ResumeRequest { Session = others.Session, Token = others.Token }],
             ["Renew"] = [new LeaseAnswer { Session = others.Session }, new LeaseAnswer { Session = others.Session, Challenge = Some(32) }],
             ["Leave"] = [new LeaveRequest { Session = others.Session }],
+            ["GetInside"] = [new InsideRequest()],
+            ["Look"] = [new LookRequest()],
             ["GetStatus"] = [new StatusRequest()],
             ["SignSshKey"] = [new SshKeyRequest { PublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEkO5gzOVyHFmBGN2T8kcHhNnnJb3jz1Fmb5uYJ3qJ6P anna" }],
             ["AddHost"] = [new AddHostRequest { Name = "h1", Image = "none", Cpus = 1, MemoryBytes = 128 << 20, DiskBytes = 3L << 30 }],

@@ -26,7 +26,7 @@ public sealed class FilesInAndOut : IDisposable
         File.WriteAllBytes(At("large"), content);
         Sparse(At("sparse"));
         using (var file = Fcntl.Open(At("large"), Fcntl.ReadOnly))
-        using (var call = safe.Owner.Server.Calls.Put(default))
+        using (var call = safe.Owner.Server.Inside.Put(default))
         {
             await SendAsync(call, file, blocks: 8);
             for (string place = $"{Share(safe)}/../transfers"; new FileInfo(Directory.GetFiles(place, "*.checks").Single()).Length < 32 * 9; await Task.Delay(20, Stop)) { }
@@ -69,7 +69,7 @@ public sealed class FilesInAndOut : IDisposable
 
         // A device that says less than it sends meets the end of the volume itself.
         using (var file = Fcntl.Open(At("second"), Fcntl.ReadOnly))
-        using (var call = safe.Owner.Server.Calls.Put(default))
+        using (var call = safe.Owner.Server.Inside.Put(default))
         {
             await SendAsync(call, file, blocks: 100, dataBytes: 1, name: "liar");
             Assert.True(await call.ResponseStream.MoveNext(Stop));
@@ -88,7 +88,7 @@ public sealed class FilesInAndOut : IDisposable
     public async Task A_file_longer_than_any_can_be_there_is_refused_by_its_code_and_the_others_of_its_stream_get_in()
     {
         await using var safe = await OpenAsync();
-        using var call = safe.Owner.Server.Calls.Put(default);
+        using var call = safe.Owner.Server.Inside.Put(default);
         foreach (var (name, length) in ((string, ulong)[])[("endless", 1UL << 61), ("empty", 0)])
         {
             await call.RequestStream.WriteAsync(new PutRequest { File = new PutFile { Path = ByteString.CopyFromUtf8($"in/{name}"), Length = length } });
@@ -154,9 +154,9 @@ public sealed class FilesInAndOut : IDisposable
         Assert.Equal(1, (await GetAsync(safe, "outbox", At("free"))).Files);
         var owner = safe.Owner;
         var rule = RuleEntry.Sign(RuleBook.Empty(owner.Roster!.Safe), owner.Roster, owner.Keys.Device, owner.Keys.Signing, new DataOutRule(DataOut.Closed), DateTimeOffset.UtcNow);
-        await owner.Server.Calls.CallAsync((c, o) => c.ChangeRulesAsync(new ChangeRulesRequest { Entry = ByteString.CopyFrom(rule.Bytes.Span) }, o), RealSafe.Patience, Stop);
+        await owner.Server.Inside.CallAsync((c, o) => c.ChangeRulesAsync(new ChangeRulesRequest { Entry = ByteString.CopyFrom(rule.Bytes.Span) }, o), RealSafe.Patience, Stop);
         Assert.Equal(FaultCodes.NeedsApproval, (await Assert.ThrowsAsync<FaultException>(() => GetAsync(safe, "outbox", At("closed")))).Code);
-        Assert.Equal(FaultCodes.NoShell, (await Assert.ThrowsAsync<FaultException>(() => owner.Server.Calls.CallAsync(
+        Assert.Equal(FaultCodes.NoShell, (await Assert.ThrowsAsync<FaultException>(() => owner.Server.Inside.CallAsync(
             (c, o) => c.SignSshKeyAsync(new SshKeyRequest { PublicKey = "ssh-ed25519 AAAA" }, o), RealSafe.Patience, Stop))).Code);
         await new OutRequests(owner.Server).AskAsync([FilePath.Parse("outbox")], "for the journal", Stop);
         Assert.Contains("1 request waits for an owner to let files out: safe out list", (await owner.StatusAsync()).Warnings);

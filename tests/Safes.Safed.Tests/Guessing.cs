@@ -11,7 +11,7 @@ namespace Safes.Safed.Tests;
 [Trait("needs", "root")]
 public sealed class Guessing
 {
-    private const int Connections = 24, FreeTries = 3;
+    private const int Connections = 15, FreeTries = 3;
 
     [Fact(Timeout = 240_000)]
     public async Task A_flood_of_wrong_passwords_slows_its_own_device_durably_and_nobody_else()
@@ -28,7 +28,7 @@ public sealed class Guessing
         var attackers = new List<(Client.Connection.Server Server, OneTimeKeyReply Key)>();
         for (int i = 0; i < Connections; i++)
         {
-            var server = new Client.Connection.Server(eve.Address, eve.Keys, eve.DialAsync);
+            var server = new Client.Connection.Server(eve.Address, eve.Keys, safe.ConnectAsync);
             attackers.Add((server, await server.GetOneTimeKeyAsync(stop)));
         }
 

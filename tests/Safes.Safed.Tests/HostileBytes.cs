@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using CsCheck;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Safes.Contracts.V1;
 using Safes.Fuzzing;
@@ -43,19 +44,28 @@ public sealed class HostileBytes
             silent.Add(await PushAsync(await bob.DialAsync(default), [.. start, .. large]));
         }
 
-        // As calls: each method of the service, with anything, and with more than any may have.
-        using var calls = new RawCalls(bob);
-        var damaged = Fuzz.Damaged([new OpenRequest { OneTimeKey = ByteString.CopyFrom(large, 0, 1216), Sealed = ByteString.CopyFrom(large, 0, 1192), Head = ByteString.CopyFrom(large, 0, 64), Generation = 1 }.ToByteArray(), [0x0a, 16, .. large.AsSpan(0, 16)]]);
-        foreach (var method in RawCalls.Methods)
+        // The same at the inside, by who has its key.
+        foreach (byte[] start in (byte[][])[[], preface, [.. preface, 0, 0, 0, 4, 0, 0, 0, 0, 0], [.. preface, 0xff, 0xff, 0xff, 1, 4, 0, 0, 0, 1]])
         {
-            foreach (byte[] bytes in damaged.Array[4].Single())
-            {
-                Assert.NotEqual(StatusCode.Unavailable, (await calls.CallAsync(method.Name, ByteString.Empty, bytes)).Status);
-            }
+            silent.Add(await PushAsync(await safe.Owner.DialInsideAsync(default), [.. start, .. large]));
+        }
 
-            // A stream that needs a session is refused before anything of it is read.
-            bool early = method.IsClientStreaming && method.Name != "Renew";
-            Assert.Equal(early ? StatusCode.PermissionDenied : StatusCode.ResourceExhausted, (await calls.CallAsync(method.Name, ByteString.Empty, large)).Status);
+        // As calls: each method of both services, with anything, and with more than any may have.
+        var damaged = Fuzz.Damaged([new OpenRequest { OneTimeKey = ByteString.CopyFrom(large, 0, 1216), Sealed = ByteString.CopyFrom(large, 0, 1192), Head = ByteString.CopyFrom(large, 0, 64), Generation = 1 }.ToByteArray(), [0x0a, 16, .. large.AsSpan(0, 16)]]);
+        foreach (var (device, service) in ((Laptop, ServiceDescriptor)[])[(bob, RawCalls.Safe), (safe.Owner, RawCalls.Inside)])
+        {
+            using var calls = new RawCalls(device, service);
+            foreach (var method in service.Methods)
+            {
+                foreach (byte[] bytes in damaged.Array[4].Single())
+                {
+                    Assert.NotEqual(StatusCode.Unavailable, (await calls.CallAsync(method.Name, ByteString.Empty, bytes)).Status);
+                }
+
+                // A stream that needs a session is refused before anything of it is read.
+                bool early = method.IsClientStreaming && method.Name != "Renew";
+                Assert.Equal((method.Name, early ? StatusCode.PermissionDenied : StatusCode.ResourceExhausted), (method.Name, (await calls.CallAsync(method.Name, ByteString.Empty, large)).Status));
+            }
         }
 
         Assert.False(held.Ended.IsCompleted);
@@ -101,6 +111,35 @@ public sealed class HostileBytes
         Assert.False(held.Ended.IsCompleted);
         Assert.InRange(Footprint.Of(safe.Pid).Memory, 0, Most);
         await safe.Owner.LeaveAsync();
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_gateway_that_cannot_be_ended_in_time_is_ended_later_and_another_one_takes_its_place()
+    {
+        await using var safe = await RealSafe.StartAsync(RealSafe.Long);
+        await safe.Owner.OpenAsync();
+        var held = safe.Owner.Hold();
+        int pid = safe.GatewayPid, before = safe.Gateway.Connections;
+        bool deaf = true;
+        safe.Gateway.Instead = (_, _) => Task.FromResult(deaf);    // it answers no ping, so it is to be ended
+        using (var holder = await HeldAtItsEnd.OfAsync(pid))
+        {
+            await holder.EndingAsync(RealSafe.Patience);           // it was killed, and stays as one that waits in the kernel does
+            await Task.Delay(TimeSpan.FromSeconds(7));             // longer than safed waits for it
+            deaf = false;
+            Assert.Equal(pid, safe.GatewayPid);
+            Assert.Equal(before, safe.Gateway.Connections);        // no other one is beside it
+        }
+
+        for (var end = BootClock.Now + RealSafe.Patience; safe.Gateway.Connections == before && BootClock.Now < end; await Task.Delay(50))
+        {
+        }
+
+        Assert.True(safe.Gateway.Connections > before, "no gateway took its place");
+        Assert.NotEqual(pid, safe.GatewayPid);
+        Assert.False(held.Ended.IsCompleted);
+        await safe.Owner.LeaveAsync();
+        Assert.False(safe.IsAttached);
     }
 
     [Fact(Timeout = 180_000)]

@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using Safes.Client.Connection;
 using Safes.Client.Enrolment;
+using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Keys;
 using Safes.Roster;
@@ -36,7 +37,7 @@ internal sealed class Laptop(RealSafe safe, string name) : IDisposable
     /// <summary>The owner's parts of the volume's key, kept for who looks for them.</summary>
     public (byte[] ServerShare, byte[] Share, byte[] Seed)? Claimed { get; private set; }
 
-    public Server Server => server ??= new Server(Address, Keys, DialAsync);
+    public Server Server => server ??= new Server(Address, Keys, safe.ConnectAsync);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -118,7 +119,7 @@ internal sealed class Laptop(RealSafe safe, string name) : IDisposable
             Opened = progress.Opened ?? Opened;
         }
 
-        Server.Calls.Session = Opened!.Session;
+        (Server.Session, Server.InsidePin) = (Opened!.Session, Opened.InsidePin);
         return Opened;
     }
 
@@ -126,7 +127,7 @@ internal sealed class Laptop(RealSafe safe, string name) : IDisposable
     public Task ResumeAsync() => Server.Calls.CallAsync(
         (c, o) => c.ResumeAsync(new ResumeRequest { Session = Opened!.Session, Token = Opened.Token }, o), RealSafe.Patience, Stop);
 
-    public Task<StatusReply> StatusAsync() => Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), RealSafe.Patience, Stop);
+    public Task<StatusReply> StatusAsync() => Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), RealSafe.Patience, Stop);
 
     /// <summary>Answers challenges from now on.</summary>
     public Holding Hold() => holding = new Holding(Server.Calls.Renew(CancellationToken.None), Opened!.Session);
@@ -134,12 +135,49 @@ internal sealed class Laptop(RealSafe safe, string name) : IDisposable
     public async Task LeaveAsync()
     {
         Told.Clear();
+        using var over = new CancellationTokenSource();
+        var sees = new TaskCompletionSource();
+        var watching = WatchAsync(sees, over.Token);
+        await Task.WhenAny(sees.Task, Task.Delay(PinnedTls.Limit, Stop));
         await foreach (var progress in Server.Calls.StreamAsync((c, o) => c.Leave(new LeaveRequest { Session = Opened!.Session }, o), LeaveLimit, Stop))
         {
-            Told.Add(progress.Step?.Detail ?? "");
+            Tell(progress.Step);
         }
 
+        await over.CancelAsync();
+        await watching;
         holding?.Dispose();
+    }
+
+    // What hosts do while they are suspended is the inside's to tell.
+    private async Task WatchAsync(TaskCompletionSource sees, CancellationToken stop)
+    {
+        try
+        {
+            using var call = Server.Inside.Watch(stop);
+            await call.ResponseHeadersAsync;
+            sees.SetResult();
+            while (await call.ResponseStream.MoveNext(stop))
+            {
+                Tell(call.ResponseStream.Current.Step);
+            }
+        }
+        catch (Exception e) when (e is RpcException or OperationCanceledException)
+        {
+            // It has ended with the safe.
+        }
+        finally
+        {
+            sees.TrySetResult();
+        }
+    }
+
+    private void Tell(Step? step)
+    {
+        lock (Told)
+        {
+            Told.Add(step?.Detail ?? "");
+        }
     }
 
     /// <summary>The link is lost: nothing is said, the next call makes another connection.</summary>
@@ -155,6 +193,14 @@ internal sealed class Laptop(RealSafe safe, string name) : IDisposable
     {
         using var certificate = Keys.CreateCertificate();
         return await new PinnedTls(certificate, Address.ServerPin).HandshakeAsync(await safe.ConnectAsync(stop), stop);
+    }
+
+    /// <summary>As <see cref="DialAsync"/>, to the inside that this device's session names.</summary>
+    public async Task<System.Net.Security.SslStream> DialInsideAsync(CancellationToken stop)
+    {
+        using var certificate = Keys.CreateCertificate();
+        var tls = new PinnedTls(certificate, Opened!.InsidePin.Memory, new System.Net.Security.SslApplicationProtocol(InsideProtocol.Name.ToArray()));
+        return await tls.HandshakeAsync(await safe.ConnectAsync(stop), stop);
     }
 
     public void Dispose()

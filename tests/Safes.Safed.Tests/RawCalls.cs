@@ -8,20 +8,27 @@ using Safes.Hypervisor.Api;
 
 namespace Safes.Safed.Tests;
 
-/// <summary>The calls of the service with bytes in place of messages, over a connection of a device's own.</summary>
-internal sealed class RawCalls(Laptop device) : IDisposable
+/// <summary>The calls of one of the two services with bytes in place of messages, over a connection of a device's own.</summary>
+/// <param name="device">Whose connection it is.</param>
+/// <param name="service">Safe, at the server, or Inside, at the inside whose pin the device has.</param>
+internal sealed class RawCalls(Laptop device, ServiceDescriptor service) : IDisposable
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(15);
     private static readonly Marshaller<byte[]> Plain = Marshallers.Create(b => b, b => b);
 
     private readonly GrpcChannel channel = GrpcChannel.ForAddress("https://safe", new GrpcChannelOptions
     {
-        HttpHandler = new SocketsHttpHandler { ConnectCallback = async (_, stop) => await device.DialAsync(stop) },
+        HttpHandler = new SocketsHttpHandler { ConnectCallback = async (_, stop) => await (service == Inside ? device.DialInsideAsync(stop) : device.DialAsync(stop)) },
         DisposeHttpClient = true,
         MaxSendMessageSize = null,
     });
 
-    public static IEnumerable<MethodDescriptor> Methods => SafeReflection.Descriptor.Services.Single(s => s.Name == "Safe").Methods;
+    public static ServiceDescriptor Safe { get; } = SafeReflection.Descriptor.Services.Single(s => s.Name == "Safe");
+
+    public static ServiceDescriptor Inside { get; } = SafeReflection.Descriptor.Services.Single(s => s.Name == "Inside");
+
+    /// <summary>Of both services, except Watch: its message is empty, and its answer does not end while the safe is open.</summary>
+    public static IEnumerable<MethodDescriptor> Methods => Safe.Methods.Concat(Inside.Methods).Where(m => m.Name != "Watch");
 
     /// <summary>Makes one call to its end; the status, and of a refusal its code.</summary>
     /// <param name="method">Its name.</param>
@@ -55,7 +62,7 @@ internal sealed class RawCalls(Laptop device) : IDisposable
 
     public void Dispose() => channel.Dispose();
 
-    private static Method<byte[], byte[]> Method(string name, MethodType type) => new(type, "safes.v1.Safe", name, Plain, Plain);
+    private Method<byte[], byte[]> Method(string name, MethodType type) => new(type, service.FullName, name, Plain, Plain);
 
     private static async Task SendAsync(IClientStreamWriter<byte[]> to, byte[][] messages)
     {

@@ -72,6 +72,10 @@ internal sealed class RealSafe : IAsyncDisposable
 
     public int Pid => safed!.Pid;
 
+    /// <summary>The process that stands in for the gateway's QEMU.</summary>
+    public int GatewayPid => Proc.Naming(Path.Combine(home, "qemu")).Single(pid =>
+        ProcessTable.StatFields(pid) is [not "Z", ..] && !Proc.CommandLine(pid).StartsWith("prlimit ", StringComparison.Ordinal));
+
     public Task<int> Exited => safed!.Exited;
 
     public string Log => File.ReadAllText(Path.Combine(home, "safed.log"));

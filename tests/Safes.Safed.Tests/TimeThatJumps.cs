@@ -15,12 +15,12 @@ public sealed class TimeThatJumps
     public async Task A_wall_clock_set_by_a_year_ends_no_session_and_lengthens_none_also_over_a_restart(int sign)
     {
         ShiftedClock clock = null!;
-        await using var safe = await RealSafe.StartAsync(RealSafe.Short, before: s => clock = ShiftedClock.Of(s));
+        await using var safe = await RealSafe.StartAsync(RealSafe.Short with { LeaseSeconds = 10 }, before: s => clock = ShiftedClock.Of(s));
         await safe.Owner.OpenAsync();
         var held = safe.Owner.Hold();
         await held.Begun;
         clock.Set(sign * Year);
-        await AnswersAsync(held, 6);
+        await AnswersAsync(held, 12);    // longer than a lease
         // The control: safed sees that clock.
         Assert.Equal(FaultCodes.ClockWrong, (await Assert.ThrowsAsync<FaultException>(() => safe.Owner.Server.HelloAsync(TestContext.Current.CancellationToken))).Code);
         await safe.KillAsync();
@@ -30,7 +30,7 @@ public sealed class TimeThatJumps
         held = safe.Owner.Hold();
         await held.Begun;
         clock.Set(TimeSpan.Zero);
-        await AnswersAsync(held, 6);
+        await AnswersAsync(held, 12);
         Assert.False(held.Ended.IsCompleted);
         held.Silent = true;
         Assert.Equal("lease", (await held.Ended.WaitAsync(RealSafe.Patience))?.Reason);

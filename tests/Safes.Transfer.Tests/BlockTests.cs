@@ -131,6 +131,33 @@ public sealed class BlockTests : IDisposable
         Assert.Equal("", File.ReadAllText(At("to")));
     }
 
+    [Theory]
+    [InlineData(0x1b6u, 0u)]
+    [InlineData(0x180u, 65534u)]
+    public void What_somebody_else_put_in_the_place_of_a_file_on_its_way_or_may_read_is_not_written_into(uint mode, uint user)
+    {
+        Assert.SkipUnless(user == 0 || Unistd.EffectiveUser == 0, "needs root to make another user's file");
+        using var planted = Fcntl.Open(At(".to.part"), Fcntl.ReadWrite | Fcntl.Create);
+        Stat.SetMode(planted, mode);
+        if (user != 0)
+        {
+            Unistd.Chown(planted, user, user);
+        }
+
+        string path = Make(Block.Size, [(0, Block.Size)]);
+        using (var file = Fcntl.Open(path, Fcntl.ReadOnly))
+        using (var reader = new BlockReader(file, FilePath.Parse("from"), Block.Size))
+        using (var staged = Stage("to", Block.Size))
+        {
+            Carry(reader, staged);
+            Assert.True(Place(staged, "to"));
+        }
+
+        Assert.Equal(0, RandomAccess.GetLength(planted));
+        Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(At("to")));
+        Assert.Equal(Unistd.EffectiveUser, Stat.Find(At("to"))!.Value.User);
+    }
+
     public void Dispose() => place.Delete(recursive: true);
 
     private string At(string name) => Path.Combine(place.FullName, name);

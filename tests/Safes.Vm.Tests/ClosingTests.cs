@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Safes.Hypervisor;
 using Safes.Hypervisor.Daemon;
@@ -9,6 +10,7 @@ using Safes.Hypervisor.Tests.Vaults;
 using Safes.Hypervisor.Tests.Ways;
 using Safes.Lifecycle;
 using Safes.Linux;
+using Safes.Tests;
 using Safes.Volumes;
 
 namespace Safes.Vm.Tests;
@@ -27,6 +29,7 @@ public sealed class ClosingTests(SharedFleet shared) : IClassFixture<SharedFleet
         await fleet.Hosts.DisposeAsync();    // and with it the sessions that were recorded: it had forgotten them
 
         using var ledger = new Ledger();
+        await using var network = await EmptyNetwork.PinAsync(PathsOf(fleet).EmptyPin);
         await using (var effects = After(ledger))
         {
             var then = SafeLifecycle.Restart(await effects.LookAsync(), BootClock.Now, Terms);
@@ -50,10 +53,24 @@ public sealed class ClosingTests(SharedFleet shared) : IClassFixture<SharedFleet
     private static Terms Terms { get; } =
         new(TimeSpan.FromSeconds(90), TimeSpan.FromSeconds(120), TimeSpan.FromSeconds(90), TimeSpan.FromSeconds(2), Reboots: false);
 
+    /// <summary>What it says goes to the test's output.</summary>
+    private sealed class Told : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            TestContext.Current.TestOutputHelper?.WriteLine($"{eventId.Name}: {formatter(state, exception)} {exception}");
+    }
+
+    private static SafePaths PathsOf(Fleet fleet) => new(fleet.Volume.Place, Path.GetDirectoryName(fleet.Volume.Place)!, Path.GetFileName(fleet.Volume.Place));
+
     /// <summary>Its run directory is the fleet's; network, gateway and guardian are others' tests.</summary>
     private SafeEffects After(Ledger ledger)
     {
-        var paths = new SafePaths(fleet.Volume.Place, Path.GetDirectoryName(fleet.Volume.Place)!, Path.GetFileName(fleet.Volume.Place));
+        var paths = PathsOf(fleet);
         return new SafeEffects(
             new SafeParts
             {
@@ -70,7 +87,7 @@ public sealed class ClosingTests(SharedFleet shared) : IClassFixture<SharedFleet
                 Tools = fleet.Hosts.Options.Tools,
                 Guardian = new GuardianOptions(paths.Run),
                 Sessions = new SessionBook(NullLogger.Instance),
-                Log = NullLogger.Instance,
+                Log = new Told(),
             },
             new Deadlines(Terms.Bound, Terms.Opening));
     }

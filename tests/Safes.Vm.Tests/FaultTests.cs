@@ -85,7 +85,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
 
         // A record whose numbers have come to mean another process: that one lives on.
         using var foreign = Child.Start(new ChildStart("sleep", ["60"]));
-        string record = Path.Combine(fleet.Volume.Place, "hosts/kept/process.json");
+        string record = Path.Combine(fleet.RunOf("kept"), "process.json");
         string text = await File.ReadAllTextAsync(record, TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(
             record, text.Replace($"\"qemu\":{before[0]}", $"\"qemu\":{foreign.Pid}", StringComparison.Ordinal), TestContext.Current.CancellationToken);
@@ -115,6 +115,28 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     }
 
     [Fact]
+    public async Task A_host_that_has_looked_at_more_files_than_the_usual_room_holds_is_suspended_on_a_full_volume()
+    {
+        const int Files = 60_000;
+        await fleet.Hosts.AddAsync(new HostRequest("reader"));
+        await fleet.RunAsync("reader", "sudo touch /run/memory");
+        Directory.CreateDirectory(fleet.Volume.At("share/tree"));
+        for (int i = 0; i < Files; i++)
+        {
+            File.WriteAllBytes(fleet.Volume.At($"share/tree/{i}"), []);
+        }
+
+        await fleet.RunAsync("reader", "find /safe/tree -type f -size 0 | wc -l");
+        await fleet.Hosts.LookAtRoomAsync();    // as each minute
+        string filling = fleet.Volume.At("share/filling");
+        Fill(filling);
+        Assert.Equal(0, Statfs.Of(fleet.Volume.Safe).Available);
+        Assert.All(await fleet.CloseAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
+        Assert.All(await fleet.ReopenAsync(), o => Assert.True(o.Done, Fleet.Why(o)));
+        await fleet.RunAsync("reader", "test -e /run/memory");
+    }
+
+    [Fact]
     public async Task A_host_whose_QEMU_makes_no_sense_is_shown_degraded_and_the_safe_closes()
     {
         await fleet.Hosts.AddAsync(new HostRequest("liar"));
@@ -123,7 +145,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         var degraded = new TaskCompletionSource<HostStatus>(TaskCreationOptions.RunContinuationsAsynchronously);
         // A line of our own between us and its QEMU, taken after a restart; it goes on in order until it lies.
         await fleet.Hosts.DisposeAsync();
-        string socket = Path.Combine(fleet.Volume.Place, "hosts/liar/qmp");
+        string socket = Path.Combine(fleet.RunOf("liar"), "qmp");
         await using (var between = Between.Put(socket))
         {
             await fleet.StartAsync();
@@ -282,7 +304,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         await fleet.Hosts.AddAsync(new HostRequest("stray"));
         PidFd[] before = [.. fleet.Hosts.Processes.Select(p => PidFd.Open(p.Pid)!)];
         await fleet.Hosts.DisposeAsync();
-        File.Delete(Path.Combine(fleet.Volume.Place, "hosts/stray/process.json"));    // as if safed had died just before
+        File.Delete(Path.Combine(fleet.RunOf("stray"), "process.json"));    // as if safed had died just before
         await fleet.StartAsync();
         Assert.All(before, p => Assert.True(p.WaitForEnd(TimeSpan.FromSeconds(5)), $"{p.Pid} lives"));
         Assert.All(await fleet.Hosts.ResumeAllAsync(1, stop: TestContext.Current.CancellationToken), o => Assert.True(o.Done, Fleet.Why(o)));
@@ -291,7 +313,7 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
         // The same in the middle of making it: without a definition it is no host, and goes with all it has.
         before = [.. fleet.Hosts.Processes.Select(p => PidFd.Open(p.Pid)!)];
         await fleet.Hosts.DisposeAsync();
-        File.Delete(Path.Combine(fleet.Volume.Place, "hosts/stray/process.json"));
+        File.Delete(Path.Combine(fleet.RunOf("stray"), "process.json"));
         File.Delete(fleet.Volume.At("hosts/stray/host.json"));
         await fleet.StartAsync();
         Assert.All(before, p => Assert.True(p.WaitForEnd(TimeSpan.FromSeconds(5)), $"{p.Pid} lives"));
@@ -356,5 +378,5 @@ public sealed class FaultTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     }
 
     private PidFd QemuOf(string host) => fleet.Hosts.Processes.First(p =>
-        File.ReadAllText($"/proc/{p.Pid}/cmdline").Contains($"-name\0{host}\0", StringComparison.Ordinal));
+        File.ReadAllText($"/proc/{p.Pid}/cmdline").Contains($"-name\0host-{Path.GetFileName(fleet.RunOf(host))}\0", StringComparison.Ordinal));
 }

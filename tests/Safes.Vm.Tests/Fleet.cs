@@ -47,7 +47,6 @@ internal sealed class Fleet : IAsyncDisposable
             Volume = Volume.Volume.Root,
             Authority = Authority,
             RunDirectory = Path.Combine(Volume.Place, "hosts"),
-            EmptyNetworkPin = null,
             Tools = await Parts.ToolsAsync(),
             Ports = Ports,
             Bundles = new Dictionary<string, string> { ["debian-13"] = (await Parts.BundleAsync()).Directory },
@@ -84,6 +83,9 @@ internal sealed class Fleet : IAsyncDisposable
 
         await StartAsync();
     }
+
+    /// <summary>The run directory of a host that there is, running or not.</summary>
+    public string RunOf(string host) => Hosts.Options.RunOf(Hosts.Status().Single(s => s.Name == host).Address.GetAddressBytes()[3]);
 
     public static string Why(HostOutcome outcome) =>
         $"{outcome.Host}: {outcome.Fault?.Code} {string.Join(", ", outcome.Fault?.Details.Select(d => $"{d.Key}={d.Value}") ?? [])} after {outcome.Took}";

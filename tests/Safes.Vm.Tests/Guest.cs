@@ -27,7 +27,7 @@ internal sealed class Guest
         var bundle = await OnVolumeAsync(volume);
         var places = new HostPlaces(volume.At($"hosts/{name}"), Path.Combine(volume.Place, $"run-{name}"), volume.At("share"), bundle.Directory);
         var hardware = new HostHardware(name, 1, Parts.Memory, $"52:54:00:53:01:{number:x2}", FirstUser + (uint)number, Guid.NewGuid());
-        var start = new MachineStart(tools, hardware, places, () => Task.FromResult(Tun.OpenLoneTap($"svt{number}")), null);
+        var start = new MachineStart(tools, hardware, places, () => Task.FromResult(Tun.OpenLoneTap($"svt{number}")));
         var guest = new Guest(start);
         await HostFiles.CloneAsync(tools, bundle, hardware, places, bundle.Manifest.DiskBytes);
         await guest.GoOnAsync(bundle);

@@ -19,13 +19,12 @@ public sealed class GuestSafe : IAsyncLifetime
 
     private static readonly SafeConfiguration Sizes = RealSafe.Long with { VolumeBytes = 5L << 30, BoundSeconds = 90 };
 
-    private string? inside;
-
     internal RealSafe Safe { get; private set; } = null!;
 
     internal Laptop Owner => Safe.Owner;
 
-    private string Failpoint => Path.Combine(Safe.Home, "failpoint");
+    // Where the inside may write, too: it is used once.
+    private string Failpoint => Path.Combine(Safe.Paths.Hosts, "failpoint");
 
     public async ValueTask InitializeAsync() => await StartAsync(Sizes);
 
@@ -48,10 +47,11 @@ public sealed class GuestSafe : IAsyncLifetime
     /// <summary>At the next time that it comes to this step it is killed, or stopped, there.</summary>
     public void Arm(string step, bool stop = false) => File.WriteAllText(Failpoint, $"{step}: {(stop ? "stop" : "kill")}");
 
-    /// <summary>Does it with the step armed, waits for the death of safed there, and starts it again.</summary>
+    /// <summary>Does it with the step armed, waits for the death of the inside there, kills safed in the same moment, and starts it again.</summary>
     public async Task KilledAsync(string step, Func<Task> act, bool restart = true)
     {
         Arm(step);
+        var dying = DyingAsync();
         try
         {
             await act();
@@ -61,19 +61,28 @@ public sealed class GuestSafe : IAsyncLifetime
             // Its line is cut in the middle.
         }
 
-        await Task.WhenAny(Safe.Exited, Task.Delay(Patience));
-        Assert.True(Safe.Exited.IsCompleted && !File.Exists(Failpoint), $"it never came to '{step}': {Safe.Log}");
+        await dying;
         Owner.Drop();
         if (restart)
         {
             await Safe.RunAsync();
         }
+
+        async Task DyingAsync()
+        {
+            for (var end = BootClock.Now + Patience; File.Exists(Failpoint); await Task.Delay(5))
+            {
+                Assert.True(BootClock.Now < end, $"it never came to '{step}': {Safe.Log}");
+            }
+
+            await Safe.KillAsync();
+        }
     }
 
-    /// <summary>Waits until safed has stopped itself at the step that is armed.</summary>
+    /// <summary>Waits until the inside has stopped itself at the step that is armed.</summary>
     public async Task StoppedAsync(string step)
     {
-        for (var end = BootClock.Now + Patience; !Stands(Safe.Pid); await Task.Delay(20))
+        for (var end = BootClock.Now + Patience; InsidePid is not (> 0 and var pid) || !Stands(pid); await Task.Delay(20))
         {
             Assert.True(BootClock.Now < end && !Safe.Exited.IsCompleted, $"it never came to '{step}': {Safe.Log}");
         }
@@ -120,8 +129,16 @@ public sealed class GuestSafe : IAsyncLifetime
         Assert.Single(Qemus(host));
     }
 
+    /// <summary>The process in which the inside of the open safe lives; 0: there is none that has the volume.</summary>
+    public int InsidePid => Proc.All().FirstOrDefault(p => Proc.CommandLine(p).EndsWith("safed inside", StringComparison.Ordinal)
+        && Directory.Exists($"/proc/{p}/root{Safe.Paths.MountPoint}/safe/hosts"));
+
     /// <summary>QEMUs that run for a host, and with its disk.</summary>
-    public int[] Qemus(string host) => Inside($" -name {host} ");
+    public int[] Qemus(string host) =>
+    [
+        .. Proc.All().Where(p => Proc.CommandLine(p).Contains(" -uuid ", StringComparison.Ordinal)
+            && new FileInfo($"/proc/{p}/cwd").LinkTarget == $"{Safe.Paths.MountPoint}/safe/hosts/{host}").Order(),
+    ];
 
     /// <summary>The share daemons of all hosts, each with its sandbox's process.</summary>
     public int[] Virtiofsds => [.. Proc.Naming(Safe.Home).Where(pid => Proc.CommandLine(pid).Contains(" --shared-dir ", StringComparison.Ordinal))];
@@ -165,21 +182,16 @@ public sealed class GuestSafe : IAsyncLifetime
             chosen["qemu"] = chooser;
             File.WriteAllText(Path.Combine(safe.Home, "tools.json"), chosen.ToJsonString());
             (Premises.Read(safe.Paths) with { Images = new Dictionary<string, string> { ["debian-13"] = bundle.Directory } }).Write(safe.Paths);
-            safe.AlsoSet[Linux.Failpoint.Variable] = Path.Combine(safe.Home, "failpoint");
+            safe.AlsoSet[Linux.Failpoint.Variable] = Path.Combine(safe.Paths.Hosts, "failpoint");
         });
-        inside = new FileInfo($"/proc/{Safe.Pid}/ns/mnt").LinkTarget;
     }
 
-    private async Task AskAsync(Func<Contracts.V1.Safe.SafeClient, Grpc.Core.CallOptions, Grpc.Core.AsyncServerStreamingCall<Progress>> call)
+    private async Task AskAsync(Func<Contracts.V1.Inside.InsideClient, Grpc.Core.CallOptions, Grpc.Core.AsyncServerStreamingCall<Progress>> call)
     {
-        await foreach (var _ in Owner.Server.Calls.StreamAsync(call, Patience, TestContext.Current.CancellationToken))
+        await foreach (var _ in Owner.Server.Inside.StreamAsync(call, Patience, TestContext.Current.CancellationToken))
         {
         }
     }
-
-    /// <summary>Processes of this safe by a word of their command line: they live in its mount namespace, which its pin keeps for the next safed.</summary>
-    private int[] Inside(string word) =>
-        [.. Proc.All().Where(pid => Proc.CommandLine(pid).Contains(word, StringComparison.Ordinal) && new FileInfo($"/proc/{pid}/ns/mnt").LinkTarget == inside).Order()];
 
     private static bool Stands(int pid) => Proc.Text(pid, "stat") is { Length: > 0 } stat && stat[(stat.LastIndexOf(')') + 2)..] is ['T', ..];
 }

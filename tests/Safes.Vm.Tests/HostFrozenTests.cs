@@ -36,7 +36,8 @@ public abstract class HostFrozenTests(GuestSafe safe, bool all) : IClassFixture<
             int frozen = await FreezeAsync(step, "leaving", program);
             await leaving;
             Assert.True(await safe.IsClosedWithinAsync(begun + TimeSpan.FromSeconds(safe.Safe.Configuration.BoundSeconds) - BootClock.Now), $"{step}, {program}");
-            Assert.Equal(waited, safe.Owner.Told.Any(t => t.Contains($"{program} (pid {frozen}) did not end '", StringComparison.Ordinal)));
+            string told = string.Join('\n', safe.Owner.Told);
+            Assert.True(waited == told.Contains($"{program} (pid {frozen}) did not end '", StringComparison.Ordinal), $"{step}, {program} (pid {frozen}): {told}");
             Assert.Empty(safe.Qemus("leaving"));
             Assert.Empty(safe.Virtiofsds);
             await safe.OpenAsync();
@@ -95,7 +96,7 @@ public abstract class HostFrozenTests(GuestSafe safe, bool all) : IClassFixture<
         await safe.Owner.LeaveAsync();
     }
 
-    /// <summary>Waits until safed has stopped itself there, stops the program, and lets safed go on.</summary>
+    /// <summary>Waits until safed has stopped itself there, stops the program, and lets it go on.</summary>
     private async Task<int> FreezeAsync(string step, string host, string program)
     {
         await safe.StoppedAsync(step);
@@ -104,7 +105,8 @@ public abstract class HostFrozenTests(GuestSafe safe, bool all) : IClassFixture<
         int pid = found[^1];
         using var process = PidFd.Open(pid)!;
         process.Signal(SignalNumbers.Stop);
-        safe.Safe.Signal(SignalNumbers.Continue);
+        using var inside = PidFd.Open(safe.InsidePid)!;
+        inside.Signal(SignalNumbers.Continue);
         return pid;
     }
 

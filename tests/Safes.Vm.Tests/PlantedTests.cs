@@ -71,7 +71,7 @@ public sealed class PlantedTests : IAsyncLifetime
         var start = fleet.StartAsync("desk", cold: false, 1);
         var refused = await Assert.ThrowsAsync<FaultException>(() => start.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
         Assert.Equal(planted.StartsWith("state.json", StringComparison.Ordinal) && !planted.EndsWith("pipe", StringComparison.Ordinal) ? FaultCodes.ImageDamaged : FaultCodes.HostFailed, refused.Code);
-        bool started = File.Exists(Path.Combine(volume.Place, "hosts/desk/process.json"));
+        bool started = File.Exists(Path.Combine(volume.Place, "hosts/10/process.json"));
         Assert.True(started == (planted == "nothing"), $"{refused.Details.GetValueOrDefault("why")}");
         if (!started)
         {
@@ -148,7 +148,7 @@ public sealed class PlantedTests : IAsyncLifetime
     [InlineData("another UUID", true)]
     public async Task What_runs_behind_a_spoilt_definition_is_ended_shown_and_keeps_its_number(string spoilt, bool recorded)
     {
-        string home = volume.At("hosts/desk"), run = Path.Combine(volume.Place, "hosts/desk"), definition = Path.Combine(home, "host.json");
+        string home = volume.At("hosts/desk"), run = Path.Combine(volume.Place, "hosts/10"), definition = Path.Combine(home, "host.json");
         using var rogue = Child.Start(new ChildStart("/bin/sh", ["-c", "kill -STOP $$", recorded ? "-changed" : "-uuid"]) { WorkingDirectory = home });
         try
         {
@@ -319,7 +319,6 @@ public sealed class PlantedTests : IAsyncLifetime
             Volume = volume.Volume.Root,
             Authority = authority,
             RunDirectory = Path.Combine(volume.Place, "hosts"),
-            EmptyNetworkPin = null,
             Tools = new Tools { Qemu = "false", QemuImg = "false", Virtiofsd = ["false"], Kernel = "", Modules = "", Busybox = "", Accelerator = "tcg", QemuVersion = "10.0.2" },
             Ports = ports,
         });

@@ -166,7 +166,6 @@ public sealed class RefusalTests : IAsyncLifetime
             Volume = volume.Volume.Root,
             Authority = authority,
             RunDirectory = Path.Combine(volume.Place, "hosts"),
-            EmptyNetworkPin = null,
             Tools = new Tools { Qemu = "false", QemuImg = "false", Virtiofsd = ["false"], Kernel = "", Modules = "", Busybox = "", Accelerator = "tcg", QemuVersion = "10.0.2" },
             Ports = ports,
             Bundles = new Dictionary<string, string> { ["debian-13"] = bundle },

@@ -253,7 +253,6 @@ public sealed class SizeTests : IAsyncLifetime
             Volume = volume.Volume.Root,
             Authority = authority,
             RunDirectory = Path.Combine(volume.Place, "hosts"),
-            EmptyNetworkPin = null,
             Tools = with,
             Ports = ports,
             WriteBackRate = 1L << 40,

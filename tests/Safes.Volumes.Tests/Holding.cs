@@ -19,7 +19,7 @@ internal sealed class Holding(int pid, Func<Task> release) : IAsyncDisposable
         HoldKind.OtherNamespace => ProcessAsync("unshare", ["--mount", "--propagation", "private", "sh", "-c", "echo held; exec sleep 1000"]),
         HoldKind.SecondMount => SecondMountAsync(test),
         HoldKind.LoopDevice => LoopAsync(test),
-        HoldKind.Unseen => PinnedNamespaceAsync(test),
+        HoldKind.PinnedNamespace => PinnedNamespaceAsync(test),
         HoldKind.Mapping => Task.FromResult(Mapping(test)),
         HoldKind.Watch => Task.FromResult(Watch(test)),
         HoldKind.BoundSocket => Task.FromResult(BoundSocket(test)),

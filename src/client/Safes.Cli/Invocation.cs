@@ -53,6 +53,7 @@ internal sealed class Invocation : IDisposable
         SafeName = name ?? (Profiles.Names is [var only] ? only : null);
         var profile = Profiles.Open(name);
         SafeName = profile.Name;
+        Unusable.CheckSocket(profile.SocketPath);
         return profile;
     }
 

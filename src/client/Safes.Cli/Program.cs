@@ -12,8 +12,14 @@ if (Elsewhere.IsHere)
     Hardening.Apply();
 }
 
-var parsed = Root.Create().Parse(args);
-if (Misuse.Of(parsed) is { } misuse)
+var parsed = Root.Parse(args);
+if (Misuse.NamesNoCommand(parsed))
+{
+    await Root.Parse([.. args, "--help"]).InvokeAsync(new InvocationConfiguration { Output = Console.Error });
+    return FaultCodes.Usage.Exit;
+}
+
+if (Misuse.Of(parsed, args) is { } misuse)
 {
     Console.Error.Write(Explain.Text(misuse, null, args.Contains("--json")));
     return misuse.Code.Exit;

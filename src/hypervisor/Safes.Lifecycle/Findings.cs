@@ -14,4 +14,4 @@ public enum KeyFound
 /// <param name="Recorded">Sessions whose tokens lie on the volume: written when opening was done, removed when closing begins.</param>
 /// <param name="GuardedUntil">The deadline that the guardian was given last, in this boot, whether it lives or not; null: nobody knows of one.</param>
 public sealed record Findings(
-    bool Claimed, KeyFound Key, bool Mounted, bool Processes, Items<SessionId> Recorded, TimeSpan? GuardedUntil = null);
+    bool Claimed, KeyFound Key, bool Mounted, bool Processes, Items<AwaitedSession> Recorded, TimeSpan? GuardedUntil = null);

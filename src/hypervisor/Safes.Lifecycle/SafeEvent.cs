@@ -45,5 +45,8 @@ public sealed record FoundHeld(TimeSpan At, string What, Items<Holder> Holders, 
 /// <summary>The guardian process ended.</summary>
 public sealed record GuardianLost(TimeSpan At) : SafeEvent(At);
 
+/// <summary>The inside process ended by itself.</summary>
+public sealed record InsideLost(TimeSpan At) : SafeEvent(At);
+
 /// <summary>Time passed; comes each second.</summary>
 public sealed record Tick(TimeSpan At) : SafeEvent(At);

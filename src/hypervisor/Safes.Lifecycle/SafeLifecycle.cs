@@ -6,6 +6,11 @@ namespace Safes.Lifecycle;
 /// </summary>
 public static class SafeLifecycle
 {
+    /// <summary>So often the inside process may end by itself within <see cref="InsideMinute"/>, and the safe stays open.</summary>
+    public const int MostInsideDeaths = 2;
+
+    public static readonly TimeSpan InsideMinute = TimeSpan.FromMinutes(1);
+
     public static Transition Next(SafeState state, SafeEvent happened, Terms terms)
     {
         // Leases end by themselves: an answer that comes after the deadline finds no session any more.
@@ -31,7 +36,7 @@ public static class SafeLifecycle
 
     /// <summary>The sessions of before may come back for as long as they could have gone on: a safed that is ended again and again would else
     /// keep an open safe that nobody is in.</summary>
-    private static Transition Await(Items<SessionId> recorded, TimeSpan lastLease, TimeSpan at, Terms terms)
+    private static Transition Await(Items<AwaitedSession> recorded, TimeSpan lastLease, TimeSpan at, Terms terms)
     {
         var until = Earlier(at + terms.Lease, lastLease);
         return until > at
@@ -56,13 +61,14 @@ public static class SafeLifecycle
         (Opening { For: Claim }, ClaimEnded e) => Close(e.Recorded ? CloseReason.Claimed : CloseReason.OpenerGone, e.At, terms),
         (Opening, EffectFailed f) => Close(CloseReason.OpeningFailed, f.At, terms),
         (Opening, GuardianLost g) => Close(CloseReason.GuardianLost, g.At, terms),
+        (Opening { For: Work }, InsideLost l) => Close(CloseReason.InsideFailed, l.At, terms),
         (Opening, SealRequested s) => Close(CloseReason.Sealed, s.At, terms),
         (Opening { For: Work w }, SessionEnded e) when w.Opener.Id == e.Session => Close(CloseReason.OpenerGone, e.At, terms),
 
         (Open o, OpenRequested r) => Enter(o, r.Session, terms),
         (Open o, SessionResumed r) when o.Find(r.Session.Id) is { } s && s.Device == r.Session.Device => Transition.Same(o),
         // One that has had its longest time is over, also when it passed while safed was away.
-        (Open { Awaited: { } a } o, SessionResumed r) when a.Sessions.Contains(r.Session.Id) && r.Session.EndsBy > r.At => Enter(o, r.Session, terms),
+        (Open { Awaited: { } a } o, SessionResumed r) when a.Sessions.Any(k => k.Id == r.Session.Id) && r.Session.EndsBy > r.At => Enter(o, r.Session, terms),
         (Open o, LeaseRenewed r) when o.Find(r.Session) is { } s && r.LeaseUntil > s.LeaseUntil => Renew(o, s, r.LeaseUntil, terms),
         (Open o, LeaseRenewed r) when o.Find(r.Session) is not null => Transition.Same(o),
         (Open o, SessionSilent e) when o.Find(e.Session) is { } s => FallSilent(o, s),
@@ -70,6 +76,7 @@ public static class SafeLifecycle
         (Open o, SessionEnded e) when o.Find(e.Session) is { } s => Leave(o, s, terms),
         (Open, SealRequested s) => Close(CloseReason.Sealed, s.At, terms),
         (Open o, GuardianLost) => new(o, [new ArmGuardian(Guarded(o, terms))]),
+        (Open o, InsideLost l) => LoseInside(o, l.At, terms),
         (Open, EffectFailed { Effect: ArmGuardian } f) => Close(CloseReason.GuardianLost, f.At, terms),
         (Open, EffectFailed { Effect: AdoptHosts or LetInside } f) => Close(CloseReason.AdoptionFailed, f.At, terms),
 
@@ -87,7 +94,7 @@ public static class SafeLifecycle
         (Faulted d, GuardianLost g) => new(d, [new ArmGuardian(d.RebootAt ?? (MayWait(d) ? g.At + terms.Bound : g.At))]),
 
         (Unclaimed or Closed or Faulted, SealRequested) => Transition.Same(state),
-        (_, Tick or Performed or EffectFailed or GuardianLost or FoundClosed or FoundHeld or SessionSilent or ClaimEnded) => Transition.Same(state),
+        (_, Tick or Performed or EffectFailed or GuardianLost or FoundClosed or FoundHeld or SessionSilent or ClaimEnded or InsideLost) => Transition.Same(state),
         _ => Transition.Refused(state, happened),
     };
 
@@ -118,8 +125,8 @@ public static class SafeLifecycle
         }
 
         var ended = open.Sessions.Where(s => s.Until <= at).Select(s => (Effect)new ForgetSession(s.Id));
-        var forgotten = awaited is null && open.Awaited is { } gone ? gone.Sessions.Select(id => (Effect)new ForgetSession(id)) : [];
-        return new(new Open(live, awaited), [Allowed(live), .. ended, .. forgotten]);
+        var forgotten = awaited is null && open.Awaited is { } gone ? gone.Sessions.Select(k => (Effect)new ForgetSession(k.Id)) : [];
+        return new(open with { Sessions = live, Awaited = awaited }, [Allowed(live), .. ended, .. forgotten]);
     }
 
     private static Transition Begin(Purpose purpose, TimeSpan at, Terms terms)
@@ -139,16 +146,20 @@ public static class SafeLifecycle
         return new(open, [new ArmGuardian(Guarded(open, terms)), new RecordSession(opener.Id), Allowed(open.Sessions)]);
     }
 
-    /// <summary>A device has one session: a new one of its own takes the old one's place.</summary>
+    /// <summary>A device has one session: a new one of its own takes the place of every other, also of one that is awaited. What was before a
+    /// restart and is the device's own must not keep the safe open when the new one leaves.</summary>
     private static Transition Enter(Open open, Session session, Terms terms)
     {
-        var awaited = open.Awaited?.Sessions.Where(id => id != session.Id);
-        var replaced = open.Sessions.Where(s => s.Device == session.Device && s.Id != session.Id);
-        var after = new Open(
-            open.Sessions.Where(s => s.Device != session.Device).With(session),
-            awaited is { IsEmpty: false } rest ? open.Awaited! with { Sessions = rest } : null);
+        var awaited = open.Awaited?.Sessions.Where(k => k.Device != session.Device);
+        var replaced = open.Sessions.Select(s => new AwaitedSession(s.Id, s.Device)).Concat(open.Awaited?.Sessions ?? [])
+            .Where(k => k.Device == session.Device && k.Id != session.Id);
+        var after = open with
+        {
+            Sessions = open.Sessions.Where(s => s.Device != session.Device).With(session),
+            Awaited = awaited is { IsEmpty: false } rest ? open.Awaited! with { Sessions = rest } : null,
+        };
         return new(after, [
-            new SetGuardian(Guarded(after, terms)), new RecordSession(session.Id), .. replaced.Select(s => (Effect)new ForgetSession(s.Id)),
+            new SetGuardian(Guarded(after, terms)), new RecordSession(session.Id), .. replaced.Select(k => (Effect)new ForgetSession(k.Id)),
             Allowed(after.Sessions)]);
     }
 
@@ -156,6 +167,15 @@ public static class SafeLifecycle
     {
         var after = open with { Sessions = Replace(open.Sessions, session with { LeaseUntil = leaseUntil, Silent = false }) };
         return new(after, [new SetGuardian(Guarded(after, terms))]);
+    }
+
+    /// <summary>Hosts and SSH go on; another inside takes the hosts over. One that ends again and again is no accident.</summary>
+    private static Transition LoseInside(Open open, TimeSpan at, Terms terms)
+    {
+        var deaths = open.InsideDeaths.Where(d => d > at - InsideMinute).With(at);
+        return deaths.Count > MostInsideDeaths
+            ? Close(CloseReason.InsideFailed, at, terms)
+            : new(open with { InsideDeaths = deaths }, [new AdoptHosts(), new LetInside()]);
     }
 
     private static Transition FallSilent(Open open, Session session)

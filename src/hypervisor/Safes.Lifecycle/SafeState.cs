@@ -21,6 +21,9 @@ public sealed record Opening(Purpose For, TimeSpan Until) : SafeState;
 /// <summary>Somebody holds it open; or, after a restart, is waited for.</summary>
 public sealed record Open(Items<Session> Sessions, Awaited? Awaited) : SafeState
 {
+    /// <summary>When the inside process has ended by itself, within <see cref="SafeLifecycle.InsideMinute"/>.</summary>
+    public Items<TimeSpan> InsideDeaths { get; init; }
+
     public bool IsLast(SessionId session) => Awaited is null && Sessions.Count == 1 && Sessions[0].Id == session;
 
     public Session? Find(SessionId id) => Sessions.FirstOrDefault(s => s.Id == id);
@@ -64,4 +67,5 @@ public enum CloseReason
     GuardianLost,
     FoundUnfinished,
     AdoptionFailed,
+    InsideFailed,
 }

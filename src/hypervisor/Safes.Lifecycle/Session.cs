@@ -22,8 +22,11 @@ public sealed record Session(SessionId Id, Device Device, TimeSpan LeaseUntil, T
     public TimeSpan Until => LeaseUntil < EndsBy ? LeaseUntil : EndsBy;
 }
 
+/// <summary>A session whose token lies on the volume, and whose device it is.</summary>
+public readonly record struct AwaitedSession(SessionId Id, Device Device);
+
 /// <summary>Sessions of before a restart, which may come back by token until then.</summary>
-public sealed record Awaited(Items<SessionId> Sessions, TimeSpan Until);
+public sealed record Awaited(Items<AwaitedSession> Sessions, TimeSpan Until);
 
 /// <summary>Who keeps the volume busy.</summary>
 /// <param name="Kind">open file, working directory, mapping, mount, loop device.</param>

@@ -9,6 +9,9 @@ internal sealed class PublicPort : IDisposable
 {
     private readonly NetworkPlan plan;
     private readonly Socket claim;
+    private HashSet<string> opening = [];
+    private bool sparing;
+    private string? applied;
 
     private PublicPort(NetworkPlan plan, Socket claim) => (this.plan, this.claim) = (plan, claim);
 
@@ -43,7 +46,7 @@ internal sealed class PublicPort : IDisposable
 
         foreach (string link in opened)
         {
-            Setting.Write(plan.ServerNamespacePin, $"net/ipv4/conf/{link}/forwarding", "0");
+            Setting.Forward(plan.ServerNamespacePin, link, false);
         }
 
         await Nft.ApplyAsync(plan.ServerNamespacePin, $"table {table}\ndelete table {table}\n").ConfigureAwait(false);
@@ -61,37 +64,84 @@ internal sealed class PublicPort : IDisposable
     {
         string? server = plan.ServerNamespacePin;
         var outer = await Ip.LinksAsync(server).ConfigureAwait(false);
-        bool whole = outer.Contains(Link) && (await Ip.LinksAsync(plan.NamespacePin).ConfigureAwait(false)).Contains(Links.UplinkInner);
+        bool made = outer.Contains(Link), joined = (await Ip.LinksAsync(plan.NamespacePin).ConfigureAwait(false)).Contains(Links.UplinkInner), whole = made && joined;
         var opened = await OpenedAsync(plan).ConfigureAwait(false);
-        // Rules before the link, so that nothing ever comes through it unfiltered.
-        foreach (string link in outer.Where(l => l is not "lo" && l != Link && Setting.Read(server, $"net/ipv4/conf/{l}/forwarding") == "0"))
+        opened.UnionWith(Shut());
+        opened.IntersectWith(outer);
+        // Remembered before it is done, and rules before the link, so that nothing ever comes through it unfiltered.
+        sparing = !Setting.ForwardsAnyway(server);
+        await Nft.ApplyAsync(plan.NamespacePin, SafeRules.Opened(sparing ? [.. opened, SafeRules.Sparing] : opened)).ConfigureAwait(false);
+        await ApplyRulesAsync(opened).ConfigureAwait(false);
+        if (joined && !made)
         {
-            opened.Add(link);
+            // Somebody has moved the server's end away.
+            await Ip.BatchAsync(plan.NamespacePin, $"link delete {Links.UplinkInner}").ConfigureAwait(false);
         }
 
-        opened.IntersectWith(outer);
-        await ApplyRulesAsync(opened).ConfigureAwait(false);
         await Ip.BatchAsync(server, $"""
-            {(whole || !outer.Contains(Link) ? "" : $"link delete {Link}")}
+            {(whole || !made ? "" : $"link delete {Link}")}
             {(whole ? "" : $"link add {Link} type veth peer name {Links.UplinkInner} netns {plan.NamespacePin}")}
-            link set {Link} addrgenmode none
+            link set {Link} nomaster addrgenmode none
             addr replace {plan.Addresses.UplinkRouter}/30 dev {Link}
             link set {Link} up
             """).ConfigureAwait(false);
         await Ip.BatchAsync(plan.NamespacePin, $"link set {Links.UplinkInner} addrgenmode none master {Links.Uplink} up").ConfigureAwait(false);
-        Setting.Write(server, $"net/ipv6/conf/{Link}/disable_ipv6", "1");
-        Setting.Write(server, $"net/ipv4/conf/{Link}/arp_ignore", "1");
-        foreach (string link in opened.Append(Link))
+        Setting.WriteLink(server, Link);
+        foreach (string link in opened)
         {
-            Setting.Write(server, $"net/ipv4/conf/{link}/forwarding", "1");
+            Setting.Forward(server, link, true);
         }
     }
 
+    /// <summary>Looks what is not as it was made.</summary>
+    public async Task<Missing> LookAsync()
+    {
+        string? server = plan.ServerNamespacePin;
+        var missing = Missing.None;
+        if (applied is null || await Nft.ListAsync(server, PublicRules.Table(plan.Addresses)).ConfigureAwait(false) != applied)
+        {
+            missing |= Missing.Rules;
+        }
+
+        if (!await Ip.HasAddressAsync(server, Link, plan.Addresses.UplinkRouter).ConfigureAwait(false))
+        {
+            missing |= Missing.Link;
+        }
+
+        if (!Setting.IsForwarding(server, Link) || Shut().Length > 0)
+        {
+            missing |= Missing.Forwarding;
+        }
+
+        // What others have switched on since, for the whole server, is no longer for this safe alone.
+        if (sparing && Setting.ForwardsAnyway(server))
+        {
+            missing |= Missing.Leave;
+        }
+
+        return Setting.LinkIsAsItShould(server, Link) ? missing : missing | Missing.Settings;
+    }
+
+    /// <summary>Has the server forward nothing along the link, and nothing that it forwards for this safe alone.</summary>
+    public void Stop()
+    {
+        foreach (string link in opening.Append(Link))
+        {
+            Setting.Forward(plan.ServerNamespacePin, link, false);
+        }
+    }
+
+    // Links that devices may come by and whose packets are not forwarded.
+    private string[] Shut() => [.. Setting.NotForwarding(plan.ServerNamespacePin).Except([Link, WorldLink.LinkOf(plan.Addresses)])];
+
     private async Task ApplyRulesAsync(HashSet<string> opened)
     {
+        opening = opened;
+        applied = null;
         try
         {
             await Nft.ApplyAsync(plan.ServerNamespacePin, PublicRules.Text(plan.Addresses, plan.PublicPort, Link, opened)).ConfigureAwait(false);
+            applied = await Nft.ListAsync(plan.ServerNamespacePin, PublicRules.Table(plan.Addresses)).ConfigureAwait(false);
         }
         catch (ToolException e)
         {
@@ -105,18 +155,14 @@ internal sealed class PublicPort : IDisposable
         }
     }
 
-    // What was switched on is remembered where it acts: in the rules. Where the server forwards anyway nothing was.
+    // What was switched on is remembered in the safe's namespace, where nobody else's rules are: the server's may be flushed any time. What
+    // was so while the server did not forward is nothing any more once it does.
     private static async Task<HashSet<string>> OpenedAsync(NetworkPlan plan)
     {
-        if (Setting.Read(plan.ServerNamespacePin, "net/ipv4/ip_forward") == "1")
-        {
-            return [];
-        }
-
-        var set = await Tool.TryAsync("nft", ["list", "set", .. PublicRules.Table(plan.Addresses).Split(' '), "opened"], network: plan.ServerNamespacePin)
-            .ConfigureAwait(false);
-        string text = set.Exit == 0 ? set.Output : "";
+        string text = !NetworkNamespace.Exists(plan.NamespacePin) ? ""
+            : await Nft.ListSetAsync(plan.NamespacePin, SafeRules.OpenedTable, SafeRules.OpenedSet).ConfigureAwait(false) ?? "";
         int start = text.IndexOf("elements = {", StringComparison.Ordinal);
-        return start < 0 ? [] : [.. text[start..].Split('"').Where((_, i) => i % 2 == 1)];
+        HashSet<string> opened = start < 0 ? [] : [.. text[start..].Split('"').Where((_, i) => i % 2 == 1)];
+        return opened.Remove(SafeRules.Sparing) && Setting.ForwardsAnyway(plan.ServerNamespacePin) ? [] : opened;
     }
 }

@@ -109,6 +109,8 @@ internal static class SafeRules
           }
         }
         table inet control {
+          # links of the server's that forward for this safe alone
+          set opened { type ifname; }
           chain input { type filter hook input priority filter; policy drop; }
           chain output { type filter hook output priority filter; policy drop; }
           chain forward { type filter hook forward priority filter; policy drop; }
@@ -124,6 +126,15 @@ internal static class SafeRules
         }
 
         """;
+
+    /// <summary>Where the links stand that forward for this safe alone, as nft names table and set.</summary>
+    public const string OpenedTable = "inet control", OpenedSet = "opened";
+
+    /// <summary>Stands among them when the server as a whole did not forward then.</summary>
+    public const string Sparing = "all";
+
+    public static string Opened(IReadOnlyCollection<string> links) =>
+        $"flush set {OpenedTable} {OpenedSet}\n" + (links.Count == 0 ? "" : $"add element {OpenedTable} {OpenedSet} {{ {string.Join(", ", links.Select(l => $"\"{l}\""))} }}\n");
 
     public static string LetThrough(IEnumerable<HostPort> ports) => Elements("add", "through", ports.Select(Name));
 

@@ -26,10 +26,12 @@ public static class BundleBuilder
     /// <param name="output">Replaced.</param>
     /// <param name="step">Told what begins.</param>
     /// <param name="run">A directory for sockets, made and removed; beside the output unless given.</param>
+    /// <param name="rights">Who does what needs rights over the server; null: this process.</param>
     public static async Task<Bundle> BuildAsync(
         Tools tools, string name, string image, string output, long memoryBytes, int cpus, Action<string>? step = null, Limits? limits = null,
-        string? run = null)
+        string? run = null, IMachineRights? rights = null)
     {
+        rights ??= RootsRights.Instance;
         limits ??= new Limits();
         run ??= output + ".run";
         string work = output + ".new", share = Path.Combine(run, "share");
@@ -56,7 +58,7 @@ public static class BundleBuilder
             }
 
             var hardware = new HostHardware(name, cpus, memoryBytes, "52:54:00:53:01:00", User, Guid.NewGuid());
-            var start = new MachineStart(tools, hardware, places, () => Task.FromResult(Tun.OpenLoneTap("safes-image")), null) { Limits = limits };
+            var start = new MachineStart(tools, hardware, places, rights.OpenLoneTapAsync) { Limits = limits, Rights = rights };
             await BootAndSaveAsync(start, step).ConfigureAwait(false);
 
             step?.Invoke("digests");

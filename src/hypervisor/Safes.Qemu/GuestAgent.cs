@@ -98,12 +98,18 @@ public sealed class GuestAgent : IDisposable
             // Without hwclock in the image the clock is set all the same, but an error comes. What counts is read back.
         }
 
+        return (await ReadClockAsync(limit).ConfigureAwait(false)).Off;
+    }
+
+    /// <summary>How far the guest's clock is off, beyond what the asking itself took, and whether it is ahead.</summary>
+    public async Task<(TimeSpan Off, bool Ahead)> ReadClockAsync(TimeSpan limit)
+    {
         long before = UnixNanoseconds();
         var answer = await CallAsync("guest-get-time", null, limit).ConfigureAwait(false);
         long after = UnixNanoseconds();
         long guest = answer.ValueKind is JsonValueKind.Number && answer.TryGetInt64(out long t) ? t : throw Nonsense("guest-get-time");
         long off = guest < before ? before - guest : guest > after ? guest - after : 0;
-        return off < 0 ? TimeSpan.MaxValue : TimeSpan.FromTicks(off / 100);     // a hostile guest may overflow
+        return (off < 0 ? TimeSpan.MaxValue : TimeSpan.FromTicks(off / 100), guest > after);     // a hostile guest may overflow
     }
 
     /// <summary>Tells the guest to power off. There is no answer to this.</summary>

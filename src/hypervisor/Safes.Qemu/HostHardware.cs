@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Safes.Qemu;
 
 /// <summary>A virtual machine's hardware: what its memory image depends on, and what tells it from others.</summary>
-/// <param name="Name">For process lists only; the guest does not see it.</param>
+/// <param name="Name">Stands in the record of a saved state; the guest does not see it.</param>
 /// <param name="MemoryBytes">A multiple of 1 MiB.</param>
 /// <param name="User">The user that its QEMU runs as.</param>
 /// <param name="Uuid">Names the running machine when it is adopted.</param>
@@ -14,6 +14,9 @@ public sealed record HostHardware(string Name, int Cpus, long MemoryBytes, strin
 
     /// <summary>The tag under which guests mount the share.</summary>
     public const string ShareTag = "safe";
+
+    /// <summary>What process lists call it. Who looks at processes once the safe is closed must not have read a host's name.</summary>
+    public string Label { get; init; } = Name;
 
     /// <summary>Added to the kernel's command line.</summary>
     public string Append { get; init; } = "";

@@ -77,12 +77,12 @@ public static class HotPages
     /// <summary>Remembers what a process has used of the RAM file it maps. Blocks.</summary>
     /// <returns>False: it has ended, or there is no room reserved; what was remembered before stays.</returns>
     /// <exception cref="IOException">The volume cannot be read or written.</exception>
-    internal static bool Record(HostPlaces places, long memoryBytes, int process)
+    internal static bool Record(HostPlaces places, long memoryBytes, int process, IMachineRights? rights = null)
     {
         var hot = new BitArray(checked((int)Pieces(memoryBytes)));
         try
         {
-            return Stat.Find(places.Ram) is { } ram && Mark(hot, ram, process) && Write(places, memoryBytes, hot);
+            return Stat.Find(places.Ram) is { } ram && Mark(hot, ram, process, rights ?? RootsRights.Instance) && Write(places, memoryBytes, hot);
         }
         catch (IOException) when (!Directory.Exists($"/proc/{process}"))
         {
@@ -169,13 +169,15 @@ public static class HotPages
     private static bool IsOwn(SafeFileHandle fd) => Stat.Of(fd) is { IsRegular: true, Links: 1 };
 
     /// <summary>"START-END PERMISSIONS OFFSET MAJOR:MINOR INODE  PATH": where it maps the file; then a word for each page, whose highest bit says that it is there.</summary>
-    private static bool Mark(BitArray hot, FileStatus ram, int process)
+    private static bool Mark(BitArray hot, FileStatus ram, int process, IMachineRights rights)
     {
         bool found = false;
         string device = string.Create(CultureInfo.InvariantCulture, $"{ram.Device.Major:x2}:{ram.Device.Minor:x2}"), inode = ram.Inode.ToString(CultureInfo.InvariantCulture);
-        using var pages = Fcntl.Open($"/proc/{process}/pagemap", Fcntl.ReadOnly);
+        var (maps, pages) = rights.OpenPages(process);
+        using var reading = new StreamReader(new FileStream(maps, FileAccess.Read, 0));
+        using var closing = pages;
         byte[] words = new byte[1 << 16];
-        foreach (string line in File.ReadLines($"/proc/{process}/maps"))
+        while (reading.ReadLine() is { } line)
         {
             string[] fields = line.Split(' ', 6);
             if (fields.Length < 5 || fields[3] != device || fields[4] != inode)

@@ -45,11 +45,7 @@ internal sealed class MachineProcesses : IDisposable
     public static async Task<MachineProcesses> StartAsync(MachineStart start, Guid generationId, bool incoming)
     {
         var (tools, hardware, places) = (start.Tools, start.Hardware, start.Places);
-        var alone = Background.Run(() =>
-        {
-            StrayProcesses.End(places, start.Limits.Quit);
-            PlantedException.Check(places, hardware);
-        });
+        var alone = AloneAsync(start);
         using var qmp = Listen(places.QmpSocket);
         using var agent = Listen(places.AgentSocket);
         string shareSocket = Path.Combine(places.Run, "fs");
@@ -61,8 +57,7 @@ internal sealed class MachineProcesses : IDisposable
         using var tap = await start.OpenPort().ConfigureAwait(false);
         await alone.ConfigureAwait(false);    // two must never have one disk
 
-        var virtiofsd = RunningProcess.Of(Child.Start(
-            VirtiofsdCommand.Start(tools, places, share.SafeHandle, start.EmptyNetwork) with { LogFile = places.VirtiofsdLog, WorkingDirectory = places.Run }));
+        var virtiofsd = RunningProcess.Of(await start.Rights.ServeShareAsync(start, share.SafeHandle).ConfigureAwait(false));
         try
         {
             string image = Path.GetRelativePath(places.Home, places.Image);
@@ -70,11 +65,11 @@ internal sealed class MachineProcesses : IDisposable
             SafeHandle[] descriptors = [qmp.SafeHandle, agent.SafeHandle, tap, shareEnd.SafeHandle];
             string[] arguments =
             [
-                "-name", hardware.Name, .. hardware.Arguments(tools.Accelerator, image, $"{generationId}", slots),
+                "-name", hardware.Label, .. hardware.Arguments(tools.Accelerator, image, $"{generationId}", slots),
                 .. incoming ? (string[])["-incoming", "defer"] : [],
             ];
             var qemu = RunningProcess.Of(Child.Start(
-                QemuCommand.Start(tools, arguments, hardware.User, descriptors, start.EmptyNetwork, places.QemuLog, places.Home)));
+                QemuCommand.Start(tools, arguments, hardware.User, descriptors, emptyNetwork: null, places.QemuLog, places.Home, start.Rights.HasNoNetwork)));
             var both = new MachineProcesses(qemu, virtiofsd);
             try
             {
@@ -131,6 +126,9 @@ internal sealed class MachineProcesses : IDisposable
 
     /// <summary>All there are: QEMU, virtiofsd, and the sandboxed half of it that does the work.</summary>
     public IReadOnlyList<PidFd> All() => Virtiofsd is null or { Ended.IsCompleted: true } ? [Qemu.Handle] : [Qemu.Handle, Virtiofsd.Handle, .. Workers()];
+
+    /// <summary>What virtiofsd holds in memory, in bytes: it grows with the files that the guest has looked at.</summary>
+    public long ShareMemory() => All().Skip(1).Sum(p => ProcessTable.OwnMemory(p.Pid));
 
     /// <summary>Ends all of them and waits.</summary>
     /// <exception cref="HungException">One cannot be ended: it waits for a device.</exception>
@@ -190,6 +188,12 @@ internal sealed class MachineProcesses : IDisposable
         {
             worker.Dispose();
         }
+    }
+
+    private static async Task AloneAsync(MachineStart start)
+    {
+        await start.Rights.EndStraysAsync(start.Places, start.Limits.Quit).ConfigureAwait(false);
+        await Background.Run(() => PlantedException.Check(start.Places, start.Hardware)).ConfigureAwait(false);
     }
 
     private static Socket Listen(string path)

@@ -4,8 +4,10 @@ namespace Safes.Qemu;
 
 /// <summary>What starting, loading and adopting a virtual machine need.</summary>
 /// <param name="OpenPort">Makes the tap, when it is needed.</param>
-/// <param name="EmptyNetwork">The pin of an empty network namespace for QEMU; null: a new one of its own.</param>
-public sealed record MachineStart(Tools Tools, HostHardware Hardware, HostPlaces Places, Func<Task<SafeFileHandle>> OpenPort, string? EmptyNetwork)
+public sealed record MachineStart(Tools Tools, HostHardware Hardware, HostPlaces Places, Func<Task<SafeFileHandle>> OpenPort)
 {
     public Limits Limits { get; init; } = new();
+
+    /// <summary>Who does what needs rights over the server.</summary>
+    public IMachineRights Rights { get; init; } = RootsRights.Instance;
 }

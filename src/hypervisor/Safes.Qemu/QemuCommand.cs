@@ -9,8 +9,9 @@ public static class QemuCommand
     /// <param name="arguments">QEMU's, after the common ones (no defaults, no configuration, no display, sandbox).</param>
     /// <param name="descriptors">Become 3, 4, .. in QEMU.</param>
     /// <param name="emptyNetwork">The pin of an empty network namespace; null: a new one.</param>
+    /// <param name="hasNoNetwork">True: this process is in an empty network namespace itself.</param>
     public static ChildStart Start(Tools tools, IEnumerable<string> arguments, uint user, IReadOnlyList<SafeHandle> descriptors,
-        string? emptyNetwork, string log, string? workingDirectory = null)
+        string? emptyNetwork, string log, string? workingDirectory = null, bool hasNoNetwork = false)
     {
         string[] all =
         [
@@ -18,11 +19,12 @@ public static class QemuCommand
             tools.Qemu, .. tools.QemuArguments, "-nodefaults", "-no-user-config", "-display", "none",
             "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", .. arguments,
         ];
-        return new ChildStart(emptyNetwork is null ? "unshare" : "setpriv", emptyNetwork is null ? ["--net", "setpriv", .. all] : all)
+        bool unshares = emptyNetwork is null && !hasNoNetwork;
+        return new ChildStart(unshares ? "unshare" : "setpriv", unshares ? ["--net", "setpriv", .. all] : all)
         {
             Environment = tools.Environment,
             Descriptors = descriptors,
-            NetworkNamespace = emptyNetwork,
+            NetworkNamespace = hasNoNetwork ? null : emptyNetwork,
             LogFile = log,
             NoHugePages = true,
             NoCore = true,

@@ -22,7 +22,11 @@ internal sealed class RunningProcess : IDisposable
 
     public Task Ended { get; }
 
-    public static RunningProcess Of(Child child) => new(child.PidFd, StartTimeOf(child.Pid) ?? 0, child.Exited);
+    public static RunningProcess Of(Child child) => new(child.PidFd, ProcessStart.Find(child.Pid)?.Start ?? 0, child.Exited);
+
+    /// <summary>One that somebody else has started for us, and holds for us by this descriptor.</summary>
+    public static RunningProcess Of(PidFd process) => new(
+        process, ProcessStart.Find(process.Pid)?.Start ?? 0, Background.Run(() => process.WaitForEnd(TimeSpan.FromDays(10_000))));
 
     /// <summary>Null unless the very process still runs.</summary>
     public static RunningProcess? Adopt(int pid, ulong startTime)
@@ -33,7 +37,7 @@ internal sealed class RunningProcess : IDisposable
         }
 
         // Looked at after the descriptor was taken: from here on the number cannot come to mean another process.
-        if (StartTimeOf(pid) != startTime || handle.WaitForEnd(TimeSpan.Zero))
+        if (ProcessStart.Find(pid)?.Start != startTime || handle.WaitForEnd(TimeSpan.Zero))
         {
             handle.Dispose();
             return null;
@@ -45,31 +49,13 @@ internal sealed class RunningProcess : IDisposable
     /// <summary>The processes that it started and that still run.</summary>
     public IReadOnlyList<PidFd> Children() =>
     [
-        .. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) ? pid : 0)
-            .Where(pid => pid > 0 && IsChild(pid)).Select(PidFd.Open).OfType<PidFd>().Where(child => IsChild(child.Pid)),
+        .. ProcessTable.All().Where(IsChild).Select(PidFd.Open).OfType<PidFd>().Where(child => IsChild(child.Pid)),
     ];
 
     /// <summary>True when the kernel has it stopped or waiting for a device: then it is what hangs.</summary>
-    public static bool StandsStill(int pid) => Fields(pid) is [var state, ..] && state is "D" or "T" or "t";
+    public static bool StandsStill(int pid) => ProcessTable.StatFields(pid) is [var state, ..] && state is "D" or "T" or "t";
 
     public void Dispose() => Handle.Dispose();
 
-    private bool IsChild(int pid) => Fields(pid) is { Length: > 1 } f && f[1] == Pid.ToString(CultureInfo.InvariantCulture);
-
-    private static ulong? StartTimeOf(int pid) =>
-        Fields(pid) is { Length: > 19 } f && ulong.TryParse(f[19], NumberStyles.None, CultureInfo.InvariantCulture, out ulong ticks) ? ticks : null;
-
-    /// <summary>The fields of /proc/PID/stat from the state on; the name before it may contain anything.</summary>
-    private static string[] Fields(int pid)
-    {
-        try
-        {
-            string stat = File.ReadAllText($"/proc/{pid}/stat");
-            return stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        }
-        catch (IOException)
-        {
-            return [];
-        }
-    }
+    private bool IsChild(int pid) => ProcessTable.ParentOf(pid) == Pid;
 }

@@ -56,8 +56,21 @@ public sealed record Tools
     [JsonIgnore]
     public IReadOnlyDictionary<string, string> Environment => ChildStart.DefaultEnvironment.Concat(QemuEnvironment).ToDictionary(e => e.Key, e => e.Value);
 
+    /// <summary>Every file and directory of this server that is named here.</summary>
+    [JsonIgnore]
+    public IEnumerable<string> Paths =>
+        new[] { Qemu, QemuImg, Kernel, Modules, Busybox }.Concat(QemuArguments).Concat(Virtiofsd).Concat(QemuEnvironment.Values.SelectMany(v => v.Split(':'))).Where(Path.IsPathRooted);
+
     /// <summary>The directory that is meant: the one given, else the variable's, else the default.</summary>
     public static string DirectoryOf(string? given) => given ?? System.Environment.GetEnvironmentVariable(Variable) ?? DefaultDirectory;
+
+    /// <summary>What tools.json says; <see cref="QemuVersion"/> is not in it.</summary>
+    /// <exception cref="JsonException">It makes no sense.</exception>
+    public static Tools Parse(string json, string file = "tools.json") => JsonSerializer.Deserialize(json, QemuJson.Default.Tools) is { Virtiofsd.Count: > 0 } read
+        ? read : throw new InvalidDataException($"{file} names no virtiofsd");
+
+    /// <summary>As tools.json.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, QemuJson.Default.Tools);
 
     /// <summary>Reads tools.json and asks QEMU for its version.</summary>
     /// <exception cref="FileNotFoundException">packaging/tools has not been run.</exception>
@@ -66,8 +79,7 @@ public sealed record Tools
     public static async Task<Tools> LoadAsync(string? directory = null)
     {
         string file = Path.Combine(DirectoryOf(directory), "tools.json");
-        var tools = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file).ConfigureAwait(false), QemuJson.Default.Tools) is { Virtiofsd.Count: > 0 } read
-            ? read : throw new InvalidDataException($"{file} names no virtiofsd");
+        var tools = Parse(await File.ReadAllTextAsync(file).ConfigureAwait(false), file);
         var said = await Tool.TryAsync(tools.Qemu, ["--version"], environment: tools.Environment).ConfigureAwait(false);
         const string Before = "QEMU emulator version ";
         return said.Exit == 0 && said.Output.StartsWith(Before, StringComparison.Ordinal)

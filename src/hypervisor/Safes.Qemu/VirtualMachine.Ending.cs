@@ -42,13 +42,13 @@ public sealed partial class VirtualMachine
 
     /// <summary>Ends what runs of the machine with these files, by the record of its processes and by what works in its directories.</summary>
     /// <exception cref="HungException">One of them cannot be ended.</exception>
-    public static async Task KillRecordedAsync(HostPlaces places, TimeSpan limit)
+    public static async Task KillRecordedAsync(HostPlaces places, TimeSpan limit, IMachineRights? rights = null)
     {
         if (MachineProcesses.Adopt(places, uuid: null) is { } processes)
         {
             await processes.KillAsync(limit).ConfigureAwait(false);
         }
 
-        await Background.Run(() => StrayProcesses.End(places, limit)).ConfigureAwait(false);
+        await (rights ?? RootsRights.Instance).EndStraysAsync(places, limit).ConfigureAwait(false);
     }
 }

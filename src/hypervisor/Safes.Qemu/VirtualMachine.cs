@@ -90,7 +90,7 @@ public sealed partial class VirtualMachine : IAsyncDisposable
         {
             // What was started and not recorded had not been let run, or is nobody's any more: its saved state, if any, stays. And one that is
             // recorded with another UUID than its host's has changed what says which it is.
-            await KillRecordedAsync(start.Places, start.Limits.Quit).ConfigureAwait(false);
+            await KillRecordedAsync(start.Places, start.Limits.Quit, start.Rights).ConfigureAwait(false);
             return null;
         }
 
@@ -148,11 +148,11 @@ public sealed partial class VirtualMachine : IAsyncDisposable
     public Task AnnounceDiskAsync(long bytes) =>
         qmp.CallAsync("block_resize", new JsonObject { ["device"] = "disk0", ["size"] = bytes }, start.Limits.Command);
 
-    /// <summary>Allocates the room that suspending needs, while there is some. After each start and resume.</summary>
+    /// <summary>Allocates the room that suspending needs, while there is some: after each start and resume, and again as the guest looks at more files.</summary>
     /// <exception cref="LinuxException">ENOSPC: this host could not be suspended.</exception>
     public void Reserve()
     {
-        StateRoom.Allocate(Places);
+        StateRoom.Allocate(Places, processes.ShareMemory());
         HotPages.Reserve(Places, Hardware.MemoryBytes);
     }
 
@@ -163,7 +163,7 @@ public sealed partial class VirtualMachine : IAsyncDisposable
     public bool RecordHotPages()
     {
         HotPages.Reserve(Places, Hardware.MemoryBytes);     // one that was just made may not have come to its reservation
-        return HotPages.Record(Places, Hardware.MemoryBytes, Qemu.Pid);
+        return HotPages.Record(Places, Hardware.MemoryBytes, Qemu.Pid, start.Rights);
     }
 
     /// <summary>Writes dirty guest memory to the volume while the guest runs on.</summary>

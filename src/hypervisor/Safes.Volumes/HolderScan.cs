@@ -3,13 +3,19 @@ using Safes.Linux;
 
 namespace Safes.Volumes;
 
-/// <summary>Finds what keeps file systems busy, by looking at every process of every namespace through /proc.</summary>
+/// <summary>
+/// Finds what keeps file systems busy, by looking at every process of every namespace through /proc. Of files on the volume it reads no name: what
+/// a closed safe's programs have read stays in their memory, and who is told of a holder needs the process.
+/// </summary>
 internal sealed class HolderScan
 {
     private readonly VolumeLoops volume;
     private readonly string mountPoint;
     private readonly HashSet<Holder> found = [];
     private readonly HashSet<string> namespaces = [];
+    private readonly HashSet<ulong> whole = [];
+    private readonly List<(int Pid, string Link, string Target)> namespaceLinks = [];
+    private readonly List<(string Root, IReadOnlyList<MountLine> Mounts)> tables = [];
     private readonly Dictionary<string, HashSet<string>> boundSockets = [];
 
     private HolderScan(VolumeLoops volume, string mountPoint)
@@ -33,6 +39,8 @@ internal sealed class HolderScan
             scan.Look(everyThread: true);
         }
 
+        scan.FindPinned();
+        scan.namespaceLinks.ForEach(l => scan.FindOpenNamespace(l.Pid, l.Link, l.Target));
         scan.FindLoops();
         return [.. scan.found.OrderBy(h => h.Pid).ThenBy(h => h.Kind)];
     }
@@ -46,6 +54,7 @@ internal sealed class HolderScan
             scan.FindMounts(pid);
         }
 
+        scan.FindPinned();
         return [.. scan.found];
     }
 
@@ -76,7 +85,7 @@ internal sealed class HolderScan
     {
         if (IsOnVolume(link))
         {
-            Add(pid, kind, Processes.Link(link));
+            Add(pid, kind, "");
         }
     }
 
@@ -86,7 +95,7 @@ internal sealed class HolderScan
         {
             if (IsOnVolume(link))
             {
-                Add(pid, HoldKind.OpenFile, Processes.Link(link));
+                Add(pid, HoldKind.OpenFile, "");
                 continue;
             }
 
@@ -94,6 +103,10 @@ internal sealed class HolderScan
             if (target is "anon_inode:inotify" or "anon_inode:[fanotify]" && Watches($"{process}/fdinfo/{Path.GetFileName(link)}"))
             {
                 Add(pid, HoldKind.Watch, target);
+            }
+            else if (target.StartsWith("mnt:[", StringComparison.Ordinal))
+            {
+                namespaceLinks.Add((pid, link, target));
             }
             else if (target.StartsWith("socket:[", StringComparison.Ordinal) && BoundSockets(pid).Contains(target[8..^1]))
             {
@@ -104,15 +117,12 @@ internal sealed class HolderScan
 
     private void FindMappings(int pid)
     {
-        foreach (string line in Processes.Lines($"/proc/{pid}/maps"))
+        foreach (string link in Processes.Entries($"/proc/{pid}/map_files"))
         {
-            // 7f00-7f10 rw-s 00000000 07:00 12    /path
-            string[] parts = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
-            int colon = parts.Length > 3 ? parts[3].IndexOf(':', StringComparison.Ordinal) : -1;
-            if (colon > 0 && uint.TryParse(parts[3].AsSpan(0, colon), NumberStyles.HexNumber, null, out uint major)
-                && uint.TryParse(parts[3].AsSpan(colon + 1), NumberStyles.HexNumber, null, out uint minor) && volume.Has(new DeviceNumber(major, minor)))
+            if (IsOnVolume(link))
             {
-                Add(pid, HoldKind.Mapping, parts.Length > 5 ? parts[5].Trim() : "");
+                Add(pid, HoldKind.Mapping, "");
+                return;
             }
         }
     }
@@ -126,7 +136,14 @@ internal sealed class HolderScan
             return;
         }
 
-        foreach (var mount in MountTable.Of(pid).Where(m => volume.Has(m.Device)))
+        var mounts = MountTable.Of(pid);
+        tables.Add(($"/proc/{pid}/root", mounts));
+        if (mounts.Count > 0 && Processes.Link($"/proc/{pid}/root") == "/" && PinnedNamespaces.NumberOf(ns) is { } number)
+        {
+            whole.Add(number);
+        }
+
+        foreach (var mount in mounts.Where(m => volume.Has(m.Device)))
         {
             if (ns != own)
             {
@@ -136,6 +153,40 @@ internal sealed class HolderScan
             {
                 Add(0, HoldKind.SecondMount, mount.Path);
             }
+        }
+    }
+
+    private void FindPinned()
+    {
+        foreach (var pin in PinnedNamespaces.Find(whole, tables))
+        {
+            using (pin)
+            {
+                whole.Add(pin.Namespace);
+                found.UnionWith(pin.Mounts.Where(m => volume.Has(m.Device)).Select(m => new Holder(0, pin.Pin, HoldKind.PinnedNamespace, m.Path)));
+            }
+        }
+    }
+
+    // Whoever has a namespace open keeps what is mounted there, though he lives elsewhere.
+    private void FindOpenNamespace(int pid, string link, string target)
+    {
+        if (PinnedNamespaces.NumberOf(target) is not { } number || whole.Contains(number))
+        {
+            return;
+        }
+
+        try
+        {
+            using var open = Fcntl.Open(link, Fcntl.ReadOnly);
+            if (PinnedNamespaces.MountsOf(open)?.FirstOrDefault(m => volume.Has(m.Device)) is { } mount)
+            {
+                Add(pid, HoldKind.OpenFile, $"{target}, a mount namespace with {mount.Path}");
+            }
+        }
+        catch (LinuxException)
+        {
+            // It was closed while we looked.
         }
     }
 

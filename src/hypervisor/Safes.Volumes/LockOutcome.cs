@@ -20,6 +20,10 @@ public enum HoldKind
     /// <summary>The volume is mounted in another mount namespace; the process named is one that lives there.</summary>
     OtherNamespace,
 
+    /// <summary>The volume is mounted in a mount namespace that no process lives in: <see cref="Holder.Command"/> is the file that it is pinned on.
+    /// <see cref="Holder.Pid"/> is 0.</summary>
+    PinnedNamespace,
+
     /// <summary>A loop device on a file of the volume. No process: <see cref="Holder.Pid"/> is 0.</summary>
     LoopDevice,
 
@@ -29,7 +33,7 @@ public enum HoldKind
 
 /// <summary>One thing that keeps a volume busy.</summary>
 /// <param name="Pid">The process, 0 when it is the kernel's own doing.</param>
-/// <param name="Command">The process's name (comm), or the device.</param>
+/// <param name="Command">The process's name (comm), the device, or the pin.</param>
 /// <param name="Kind">How it holds.</param>
 /// <param name="Path">What it holds, as the kernel names it.</param>
 public sealed record Holder(int Pid, string Command, HoldKind Kind, string Path);

@@ -1,17 +1,19 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Safes.Linux;
 
 namespace Safes.Volumes;
 
 /// <summary>One line of mountinfo.</summary>
 /// <param name="Root">What of the file system is mounted, "/" for all of it.</param>
-internal sealed record MountLine(ulong Id, DeviceNumber Device, string Root, string Path, string Type, string Source);
+public sealed record MountLine(ulong Id, DeviceNumber Device, string Root, string Path, string Type, string Source);
 
 /// <summary>Reads /proc/PID/mountinfo.</summary>
-internal static class MountTable
+public static class MountTable
 {
-    internal static IReadOnlyList<MountLine> Own() => Parse(System.IO.File.ReadLines("/proc/thread-self/mountinfo"));
+    /// <summary>The mounts that the calling thread sees, in the kernel's order: what covers another one comes after it.</summary>
+    public static IReadOnlyList<MountLine> Own() => Parse(System.IO.File.ReadLines("/proc/thread-self/mountinfo"));
 
     /// <summary>The mounts that a process sees; empty when it has ended or is a kernel thread.</summary>
     internal static IReadOnlyList<MountLine> Of(int pid)
@@ -28,6 +30,14 @@ internal static class MountTable
         {
             return [];
         }
+    }
+
+    /// <summary>The mounts that a thread sees.</summary>
+    /// <param name="thread">Its directory of /proc.</param>
+    internal static IReadOnlyList<MountLine> Of(SafeFileHandle thread)
+    {
+        using var reader = new StreamReader(new FileStream(Fcntl.OpenBeneath(thread, "mountinfo", Fcntl.ReadOnly), FileAccess.Read));
+        return Parse(reader.ReadToEnd().Split('\n'));
     }
 
     internal static IReadOnlyList<MountLine> Parse(IEnumerable<string> lines)

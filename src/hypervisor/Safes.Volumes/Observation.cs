@@ -26,16 +26,44 @@ internal static class Observation
             }
         }
 
-        var loops = VolumeLoops.Of(file, mountPoint, seen.Values.SelectMany(s => s.Mounts));
+        var whole = seen.Where(s => Processes.Link(s.Value.Process + "/root") is "/").Select(s => s.Value.Namespace).ToHashSet();
+        var pinned = PinnedNamespaces.Find(whole, seen.Values.Select(s => (s.Process + "/root", s.Mounts)));
+        try
+        {
+            return Tell(file, mountPoint, known, [.. seen.Values], pinned);
+        }
+        finally
+        {
+            foreach (var pin in pinned)
+            {
+                pin.Dispose();
+            }
+        }
+    }
+
+    private static VolumeFacts Tell(
+        string file, string mountPoint, IReadOnlySet<KeyIdentifier> known, IReadOnlyList<(string Process, int Pid, ulong Namespace, IReadOnlyList<MountLine> Mounts)> seen,
+        IReadOnlyList<PinnedNamespace> pinned)
+    {
+        var loops = VolumeLoops.Of(file, mountPoint, seen.SelectMany(s => s.Mounts).Concat(pinned.SelectMany(p => p.Mounts)));
         var keys = known.ToHashSet();
         var mounts = new List<MountFact>();
         var status = KeyStatus.NotMounted;
-        foreach (var (process, pid, mountNamespace, lines) in seen.Values)
+        foreach (var (process, pid, mountNamespace, lines) in seen)
         {
             foreach (var mount in lines.Where(m => loops.Has(m.Device)))
             {
                 mounts.Add(new MountFact(mountNamespace, pid, mount.Path));
                 status = Worse(status, Ask($"{process}/root{mount.Path}", loops, keys));
+            }
+        }
+
+        foreach (var pin in pinned)
+        {
+            foreach (var mount in pin.Mounts.Where(m => loops.Has(m.Device)))
+            {
+                mounts.Add(new MountFact(pin.Namespace, 0, mount.Path) { Pin = pin.Pin });
+                status = Worse(status, pin.Run(() => Ask(mount.Path, loops, keys)));
             }
         }
 
@@ -79,6 +107,5 @@ internal static class Observation
         return Rank(a) >= Rank(b) ? a : b;
     }
 
-    // mnt:[4026531841]
-    private static ulong ParseNamespace(string link) => ulong.TryParse(link.AsSpan(5, link.Length - 6), out ulong inode) ? inode : 0;
+    private static ulong ParseNamespace(string link) => PinnedNamespaces.NumberOf(link) ?? 0;
 }

@@ -49,7 +49,7 @@ public sealed class VolumeDirectory
     {
         using var directory = TryOpenDirectory(relative);
         return directory is null ? [] : [.. Names(directory).Order(StringComparer.Ordinal).Select(name =>
-            Linux.Stat.Find(directory, name) is { } status ? Describe(name, status) : new VolumeEntry(name, EntryKind.Other, 0))];
+            Linux.Stat.Find(directory, name) is { } status ? Describe(name, status) : new VolumeEntry(name, EntryKind.Other, 0, 0))];
     }
 
     /// <summary>A file's content, null when there is none.</summary>
@@ -245,7 +245,7 @@ public sealed class VolumeDirectory
             .Select(path => System.IO.Path.GetFileName(path))];
 
     private static VolumeEntry Describe(string name, FileStatus status) =>
-        new(name, status.IsRegular ? EntryKind.File : status.IsDirectory ? EntryKind.Directory : EntryKind.Other, status.IsRegular ? status.Length : 0);
+        new(name, status.IsRegular ? EntryKind.File : status.IsDirectory ? EntryKind.Directory : EntryKind.Other, status.IsRegular ? status.Length : 0, status.AllocatedBytes);
 
     private static IOException NoRoomOr(LinuxException e, string relative) =>
         e.Number == Errno.NoSpace ? new VolumeException(VolumeRefusal.NoRoom, relative, e.Message) : e;

@@ -11,4 +11,6 @@ public enum EntryKind
 }
 
 /// <inheritdoc cref="EntryKind"/>
-public sealed record VolumeEntry(string Name, EntryKind Kind, long Bytes);
+/// <param name="Bytes">Its length.</param>
+/// <param name="AllocatedBytes">What it takes: less than its length where it has holes, more where room was reserved for it.</param>
+public sealed record VolumeEntry(string Name, EntryKind Kind, long Bytes, long AllocatedBytes);

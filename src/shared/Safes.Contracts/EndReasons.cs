@@ -14,6 +14,6 @@ public static class EndReasons
     /// <summary>Why the safe closed while it was open or opening.</summary>
     public static IReadOnlyList<string> Causes { get; } =
     [
-        "last-left", "lease-ended", "sealed", "opener-gone", "opening-failed", "opening-too-slow", "claimed", "nobody-came-back", "guardian-lost", "found-unfinished", "adoption-failed",
+        "last-left", "lease-ended", "sealed", "opener-gone", "opening-failed", "opening-too-slow", "claimed", "nobody-came-back", "guardian-lost", "found-unfinished", "adoption-failed", "inside-failed",
     ];
 }

@@ -17,12 +17,13 @@ public static class FaultCodes
         Usage = new("usage", 2), NoProfile = new("no-profile", 10), IdExists = new("id-exists", 11), DamagedFile = new("damaged-file", 12),
         OtherSafe = new("other-safe", 13), OtherVersion = new("other-version", 14), NoPassword = new("no-password", 15),
         NoMemory = new("no-memory", 16), NoUnicode = new("no-unicode", 17), NotConfirmed = new("not-confirmed", 18),
-        UnsafePermissions = new("unsafe-permissions", 19), OtherSystem = new("other-system", 3);
+        UnsafePermissions = new("unsafe-permissions", 19), OtherSystem = new("other-system", 3), PlaceUnusable = new("place-unusable", 4);
 
     // the way to the server
     public static readonly FaultCode
         NoTunnel = new("no-tunnel", 20), NoPrivilege = new("no-privilege", 21), NoServer = new("no-server", 22), WrongServer = new("wrong-server", 23),
-        UnknownDevice = new("unknown-device", 24), RosterForked = new("roster-forked", 25), ClockWrong = new("clock-wrong", 26);
+        UnknownDevice = new("unknown-device", 24), RosterForked = new("roster-forked", 25), ClockWrong = new("clock-wrong", 26),
+        NoFirewall = new("no-firewall", 27), OtherOwner = new("other-owner", 28);
 
     // opening
     public static readonly FaultCode
@@ -30,14 +31,15 @@ public static class FaultCodes
         AlreadyJoined = new("already-joined", 33), Closing = new("closing", 34), FilesBusy = new("files-busy", 35), Faulted = new("faulted", 36),
         Moved = new("moved", 37), Unclaimed = new("unclaimed", 38), NotOpen = new("not-open", 39), NoSession = new("no-session", 40),
         NotOwner = new("not-owner", 41), Expired = new("expired", 42), SessionLost = new("session-lost", 43), BadRequest = new("bad-request", 44),
-        OpeningLost = new("opening-lost", 45);
+        OpeningLost = new("opening-lost", 45), SessionBusy = new("session-busy", 46);
 
     // the volume
     public static readonly FaultCode
         VolumeMissing = new("volume-missing", 50), VolumeTruncated = new("volume-truncated", 51), VolumeForeign = new("volume-foreign", 52),
         VolumeReadOnly = new("volume-read-only", 53), VolumeShared = new("volume-shared", 54), VolumeInUse = new("volume-in-use", 55),
         HeaderDamaged = new("header-damaged", 56), PolicyWrong = new("policy-wrong", 57), MarkerWrong = new("marker-wrong", 58),
-        NoRoom = new("no-room", 59), StorageUnreachable = new("storage-unreachable", 60);
+        NoRoom = new("no-room", 59), StorageUnreachable = new("storage-unreachable", 60),
+        StateReadOnly = new("state-read-only", 61), RunFull = new("run-full", 62);
 
     // hosts
     public static readonly FaultCode
@@ -68,6 +70,7 @@ public static class FaultCodes
     public static readonly FaultCode
         FileUnknown = new("file-unknown", 110), FileExists = new("file-exists", 111), FileName = new("file-name", 112), FileKind = new("file-kind", 113),
         FileChanged = new("file-changed", 114), FileDamaged = new("file-damaged", 115), FileDenied = new("file-denied", 116),
+        FileFailed = new("file-failed", 109),
         TransfersBusy = new("transfers-busy", 117), ShareFull = new("share-full", 118), DeviceFull = new("device-full", 119);
 
     // data out

@@ -70,6 +70,13 @@ public sealed class Child : IDisposable
                     Sched.Enter(network, Sched.NewNetwork);
                 }
 
+                if (start.View is { } view)
+                {
+                    Sched.Unshare(Sched.NewMount | Sched.SharedFileSystemState);
+                    Mount.Attach("none", "/", null, Mount.Recursive | Mount.Private);
+                    view();
+                }
+
                 if (start.NoHugePages)
                 {
                     Seccomp.NoHugePages();
@@ -86,8 +93,9 @@ public sealed class Child : IDisposable
         }
     }
 
-    /// <summary>Others may write to its directory, so it may be anything: a pipe that nobody reads would be waited for for ever.</summary>
-    private static SafeFileHandle OpenLog(string file)
+    /// <summary>A file for what a child says. Others may write to its directory, so it may be anything: a pipe that nobody reads would be waited for for ever.</summary>
+    /// <exception cref="LinuxException">It is no regular file, or cannot be opened.</exception>
+    public static SafeFileHandle OpenLog(string file)
     {
         var log = Fcntl.Open(file, Fcntl.WriteOnly | Fcntl.Append | Fcntl.Create | Fcntl.NoFollow | Fcntl.NonBlock);
         if (Stat.Of(log).IsRegular)

@@ -23,6 +23,9 @@ public sealed record ChildStart(string Program, IReadOnlyList<string> Arguments)
     /// <summary>The pin of the network namespace to start in; null: this process's own.</summary>
     public string? NetworkNamespace { get; init; }
 
+    /// <summary>Done by the thread that starts the child, in a mount namespace of their own: what the child is to see. Null: it sees what we see.</summary>
+    public Action? View { get; init; }
+
     /// <summary>Where the child starts; it needs no right to walk there. Null: this process's own.</summary>
     public string? WorkingDirectory { get; init; }
 

@@ -29,4 +29,5 @@ public static class Errno
     public const int TooManyLinks = 40;
     public const int NoData = 61;
     public const int QuotaExceeded = 122;
+    public const int NoBuffers = 105;
 }

@@ -9,6 +9,20 @@ public static partial class Rights
 {
     private const int NoSignal = 0x4000, CloseOnExec = 0x40000000, SolSocket = 1, ScmRights = 1, PeerCredentials = 17;
 
+    private const int Unix = 1, Seqpacket = 5, SocketCloseOnExec = 0x80000;
+
+    [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
+    private static unsafe partial int NativeSocketpair(int domain, int type, int protocol, int* pair);
+
+    /// <summary>Two sockets that are connected to each other and keep messages apart. Neither has a name that anybody could find.</summary>
+    public static unsafe (Socket Mine, Socket Theirs) Pair()
+    {
+        int* pair = stackalloc int[2];
+        // SAFETY: two numbers, which the kernel fills.
+        LinuxException.Check(NativeSocketpair(Unix, Seqpacket | SocketCloseOnExec, 0, pair), "socketpair");
+        return (new Socket(new SafeSocketHandle(pair[0], ownsHandle: true)), new Socket(new SafeSocketHandle(pair[1], ownsHandle: true)));
+    }
+
     [StructLayout(LayoutKind.Sequential)]
     private unsafe struct IoVector
     {

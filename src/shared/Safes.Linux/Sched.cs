@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Safes.Linux;
 
@@ -50,12 +51,17 @@ public static partial class Sched
     /// Runs <paramref name="work"/> in a thread of its own in another mount namespace; threads that it starts are there too. The caller need
     /// not wait for it.
     /// </summary>
-    public static Task<T> StartInMounts<T>(SafeHandle mountNamespace, Func<T> work) => Background.Run(() => InOwnThread(() =>
+    public static Task<T> StartInMounts<T>(SafeHandle mountNamespace, Func<T> work) => StartInMounts(mountNamespace, _ => work());
+
+    /// <inheritdoc cref="StartInMounts{T}(SafeHandle, Func{T})"/>
+    /// <param name="work">Gets its thread's directory of this namespace's /proc: the other one may have none.</param>
+    public static Task<T> StartInMounts<T>(SafeHandle mountNamespace, Func<SafeFileHandle, T> work) => Background.Run(() => InOwnThread(() =>
     {
+        using var self = Fcntl.Open("/proc/thread-self", Fcntl.PathOnly | Fcntl.Directory);
         // A thread that shares its root and working directory with others may not change its mount namespace.
         LinuxException.Check(NativeUnshare(SharedFileSystemState), "unshare", "CLONE_FS");
         LinuxException.Check(NativeSetns(mountNamespace, NewMount), "setns", "mount namespace");
-        return work();
+        return work(self);
     }));
 
     /// <summary>Runs <paramref name="work"/> in a fresh thread and waits for it.</summary>

@@ -13,7 +13,12 @@ public readonly record struct FileStatus(
 
     public bool IsDirectory => (Mode & TypeMask) == 0x4000;
 
+    public bool IsLink => (Mode & TypeMask) == 0xa000;
+
     public uint Permissions => Mode & 0xfff;
+
+    /// <summary>What no other file has while this one is there, whatever their names.</summary>
+    public (DeviceNumber Device, ulong Inode) Identity => (Device, Inode);
 
     /// <summary>Its owner, its group or all others may run it.</summary>
     public bool IsExecutable => (Mode & 0x49) != 0;

@@ -12,6 +12,11 @@ public static partial class Statfs
     [LibraryImport("libc", EntryPoint = "statfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial int NativeStatfs(string path, long* result);
 
+    private const long Nfs = 0x6969, Smb2 = 0xfe534d42, Cifs = 0xff534d42;
+
+    /// <summary>What a path's file system is called when it is another computer's, which others may have mounted too; null when it is not.</summary>
+    public static string? NetworkOf(string path) => Of(path).Type switch { Nfs => "NFS", Smb2 or Cifs => "SMB", _ => null };
+
     /// <summary>May hang on dead storage.</summary>
     public static unsafe FileSystemStatus Of(string path)
     {

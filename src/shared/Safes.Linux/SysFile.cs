@@ -5,7 +5,7 @@ namespace Safes.Linux;
 /// <summary>sys/file.h: advisory locks on whole files.</summary>
 public static partial class SysFile
 {
-    private const int Exclusive = 2, NonBlocking = 4, Release = 8;
+    private const int Shared = 1, Exclusive = 2, NonBlocking = 4, Release = 8;
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int NativeFlock(SafeHandle file, int operation);
@@ -13,9 +13,10 @@ public static partial class SysFile
     /// <summary>
     /// Takes the lock of an open file for as long as the open file lives, in whichever process or loop device; false when somebody has it.
     /// </summary>
-    public static bool TryLock(SafeHandle file, string target = "")
+    /// <param name="shared">With others who share it: false only when somebody has it for himself.</param>
+    public static bool TryLock(SafeHandle file, string target = "", bool shared = false)
     {
-        if (NativeFlock(file, Exclusive | NonBlocking) == 0)
+        if (NativeFlock(file, (shared ? Shared : Exclusive) | NonBlocking) == 0)
         {
             return true;
         }

@@ -13,6 +13,9 @@ public sealed record DeviceIdentity(
 {
     internal const int Elements = 8;
 
+    /// <summary>What two people compare by voice.</summary>
+    public string Fingerprint => Keys.Fingerprint.Of(SigningKey);
+
     internal void Write(CborWriter writer)
     {
         writer.WriteByteString(Member.ToBytes());

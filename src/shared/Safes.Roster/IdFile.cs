@@ -5,7 +5,7 @@ namespace Safes.Roster;
 
 /// <summary>
 /// An id (`.safeid`): a device's public keys, signed by the device itself, as text to send by any channel. The fingerprint is what
-/// two people compare by voice.
+/// two people compare by voice: of the key that has signed all the rest, so that it is the same wherever this device is spoken of.
 /// </summary>
 public sealed class IdFile
 {
@@ -17,7 +17,7 @@ public sealed class IdFile
 
     public DeviceIdentity Identity { get; }
 
-    public string Fingerprint => Keys.Fingerprint.Of(bytes);
+    public string Fingerprint => Identity.Fingerprint;
 
     public static IdFile Create(DeviceIdentity identity, SecretBuffer signingSeed)
     {

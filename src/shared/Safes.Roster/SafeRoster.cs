@@ -8,7 +8,11 @@ public sealed record Member(MemberId Id, string Name, int Index, string Account,
 
 /// <param name="Index">Of admission, from 0; never used again. The device's address in the tunnel follows from it.</param>
 /// <param name="Joined">Whether it has made its password known; until then it is two factors.</param>
-public sealed record Device(DeviceId Id, MemberId Member, string Name, int Index, byte[] SigningKey, byte[] TlsPin, byte[] WireGuardKey, byte[] KemKey, bool Joined);
+public sealed record Device(DeviceId Id, MemberId Member, string Name, int Index, byte[] SigningKey, byte[] TlsPin, byte[] WireGuardKey, byte[] KemKey, bool Joined)
+{
+    /// <summary>The same as its id's, for its whole life.</summary>
+    public string Fingerprint => Keys.Fingerprint.Of(SigningKey);
+}
 
 /// <summary>What a client remembers of a roster: it must never see less, nor anything else.</summary>
 public sealed record RosterPosition(byte[] Head, int Count);

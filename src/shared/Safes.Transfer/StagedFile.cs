@@ -53,7 +53,7 @@ public sealed class StagedFile : IDisposable
         StagedFile? staged = null;
         try
         {
-            data = OpenOwn(directory, dataName);
+            data = OpenOwn(directory, dataName, path);
             if (!SysFile.TryLock(data))
             {
                 throw FileTree.Refused(FaultCodes.TransfersBusy, path, "the same file is under way already");
@@ -165,15 +165,49 @@ public sealed class StagedFile : IDisposable
     /// <summary>The time of a file as .NET has it, within what it can say.</summary>
     internal static DateTime Moment(long nanoseconds) => DateTime.UnixEpoch.AddTicks(Math.Clamp(nanoseconds / 100, -621355968000000000, 2534023007990000000));
 
-    private static SafeFileHandle OpenOwn(SafeHandle directory, RawPath name)
+    /// <summary>
+    /// Its name can be known beforehand, and the directory may be one that others write to: what somebody else put there, or could read, goes, or
+    /// where it may not be taken away the transfer does not begin.
+    /// </summary>
+    private static SafeFileHandle OpenOwn(SafeHandle directory, RawPath name, FilePath path)
     {
-        if (Stat.Find(directory, name) is { IsRegular: false })
+        const int flags = Fcntl.ReadWrite | Fcntl.NoFollow | Fcntl.NonBlock;
+        if (Stat.Find(directory, name) is { } there)
         {
-            throw new FaultException(FaultCodes.FileKind, ("file", name.ToString()), ("why", "not ours"));
+            if (!there.IsRegular)
+            {
+                throw new FaultException(FaultCodes.FileKind, ("file", name.ToString()), ("why", "not ours"));
+            }
+
+            var opened = Fcntl.OpenBeneath(directory, name, flags);
+            if (IsOwn(Stat.Of(opened)))
+            {
+                return opened;
+            }
+
+            using (opened)
+            {
+                // One that has just become whole has its own mode and owner already, and is locked until it has its name.
+                if (!SysFile.TryLock(opened))
+                {
+                    throw FileTree.Refused(FaultCodes.TransfersBusy, path, "the same file is under way already");
+                }
+
+                Unistd.Unlink(directory, name);
+            }
         }
 
-        return Fcntl.OpenBeneath(directory, name, Fcntl.ReadWrite | Fcntl.Create | Fcntl.NoFollow | Fcntl.NonBlock, Private);
+        try
+        {
+            return Fcntl.OpenBeneath(directory, name, flags | Fcntl.Create | Fcntl.Exclusive, Private);
+        }
+        catch (LinuxException e) when (e.Number == Errno.Exists)
+        {
+            throw FileTree.Refused(FaultCodes.TransfersBusy, path, "the same file is under way already");
+        }
     }
+
+    private static bool IsOwn(FileStatus file) => file is { IsRegular: true, Links: 1, Permissions: Private } && file.User == Unistd.EffectiveUser;
 
     private void TakeUp(ReadOnlySpan<byte> identity, CancellationToken stop)
     {
@@ -183,7 +217,7 @@ public sealed class StagedFile : IDisposable
             return;
         }
 
-        checks = OpenOwn(directory, checksName);
+        checks = OpenOwn(directory, checksName, path);
         long noted = (RandomAccess.GetLength(checks) / DigestLength) - 1;
         Span<byte> digest = stackalloc byte[DigestLength];
         if (noted < 0 || RandomAccess.Read(checks, digest, 0) != DigestLength || !digest.SequenceEqual(identity) || RandomAccess.GetLength(data) != length)

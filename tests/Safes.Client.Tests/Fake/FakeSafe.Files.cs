@@ -16,7 +16,7 @@ public sealed partial class FakeSafe
 
     public bool NeedsApproval { get; set; }
 
-    public override async Task Put(IAsyncStreamReader<PutRequest> requests, IServerStreamWriter<PutReply> replies, ServerCallContext context)
+    public async Task Put(IAsyncStreamReader<PutRequest> requests, IServerStreamWriter<PutReply> replies, ServerCallContext context)
     {
         PutFile? file = null;
         List<byte> content = [];
@@ -59,7 +59,7 @@ public sealed partial class FakeSafe
         }
     }
 
-    public override async Task Get(IAsyncStreamReader<GetRequest> requests, IServerStreamWriter<GetReply> replies, ServerCallContext context)
+    public async Task Get(IAsyncStreamReader<GetRequest> requests, IServerStreamWriter<GetReply> replies, ServerCallContext context)
     {
         while (await requests.MoveNext(context.CancellationToken))
         {
@@ -80,7 +80,7 @@ public sealed partial class FakeSafe
         }
     }
 
-    public override async Task ListFiles(ListFilesRequest request, IServerStreamWriter<FilesFound> replies, ServerCallContext context)
+    public async Task ListFiles(ListFilesRequest request, IServerStreamWriter<FilesFound> replies, ServerCallContext context)
     {
         if (NeedsApproval && request.All && (request.Out == 0 || Requests[(int)request.Out - 1].State != OutState.OutApproved))
         {
@@ -102,7 +102,7 @@ public sealed partial class FakeSafe
         await replies.WriteAsync(found.Files.Count > 0 ? found : throw Fault(FaultCodes.FileUnknown, ("file", path + Evil)));
     }
 
-    public override Task<OutEntry> AskOut(AskOutRequest request, ServerCallContext context)
+    public Task<OutEntry> AskOut(AskOutRequest request, ServerCallContext context)
     {
         var entry = new OutEntry
         {
@@ -119,7 +119,7 @@ public sealed partial class FakeSafe
         return Task.FromResult(entry);
     }
 
-    public override async Task ListOut(ListOutRequest request, IServerStreamWriter<OutEntry> replies, ServerCallContext context)
+    public async Task ListOut(ListOutRequest request, IServerStreamWriter<OutEntry> replies, ServerCallContext context)
     {
         foreach (var entry in Requests)
         {
@@ -127,14 +127,14 @@ public sealed partial class FakeSafe
         }
     }
 
-    public override Task ShowOut(OutNumber request, IServerStreamWriter<OutFiles> replies, ServerCallContext context) => replies.WriteAsync(new OutFiles
+    public Task ShowOut(OutNumber request, IServerStreamWriter<OutFiles> replies, ServerCallContext context) => replies.WriteAsync(new OutFiles
     {
         Files = { new OutFile { Path = ByteString.CopyFromUtf8("outbox/table.csv" + Evil.Replace("\r\n", "", StringComparison.Ordinal)), Length = 11, Sha256 = ByteString.CopyFrom(SHA256.HashData("a few words"u8)), Type = "text" + Evil } },
     });
 
-    public override Task<OutEntry> DecideOut(DecideOutRequest request, ServerCallContext context) => throw Fault(FaultCodes.RequestOwn, ("number", $"{request.Number}"));
+    public static Task<OutEntry> DecideOut(DecideOutRequest request) => throw Fault(FaultCodes.RequestOwn, ("number", $"{request.Number}"));
 
-    public override Task ReadOutLog(ReadOutLogRequest request, IServerStreamWriter<OutLogLines> replies, ServerCallContext context) => replies.WriteAsync(new OutLogLines
+    public Task ReadOutLog(ReadOutLogRequest request, IServerStreamWriter<OutLogLines> replies, ServerCallContext context) => replies.WriteAsync(new OutLogLines
     {
         Lines = { "2026-11-27T11:00:00Z 1 asked member=anna device=laptop files=1 bytes=11 reason=for%20the%20journal" + Evil },
     });

@@ -10,7 +10,7 @@ public sealed partial class FakeSafe
 {
     public string RequestLog { get; set; } = "";
 
-    public override Task<NetworkReply> GetNetwork(NetworkRequest request, ServerCallContext context) => Task.FromResult(new NetworkReply
+    public Task<NetworkReply> GetNetwork(NetworkRequest request, ServerCallContext context) => Task.FromResult(new NetworkReply
     {
         Prefix = "10.77.17.0/24" + Evil,
         Prefix6 = "fd00:77:17::/64" + Evil,
@@ -31,6 +31,6 @@ public sealed partial class FakeSafe
         },
     });
 
-    public override Task<RuleLogReply> ReadRuleLog(RuleLogRequest request, ServerCallContext context) =>
+    public Task<RuleLogReply> ReadRuleLog(RuleLogRequest request, ServerCallContext context) =>
         Task.FromResult(new RuleLogReply { End = ByteString.CopyFromUtf8(RequestLog) });
 }

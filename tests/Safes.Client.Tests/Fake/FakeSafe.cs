@@ -116,7 +116,7 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
 
     public string RulesProblem { get; set; } = "";
 
-    public override Task<RulesReply> GetRules(RulesRequest request, ServerCallContext context) => Task.FromResult(new RulesReply
+    public Task<RulesReply> GetRules(RulesRequest request, ServerCallContext context) => Task.FromResult(new RulesReply
     {
         Entries = { Rules.Skip((int)request.After).Take(RulesAtOnce) },
         More = (int)request.After + RulesAtOnce < Rules.Count,
@@ -124,8 +124,16 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
         Waiting = request.InForce && RulesWaitingFor-- != 0 ? RulesWaiting : "",
     });
 
-    public override Task<ChangeRulesReply> ChangeRules(ChangeRulesRequest request, ServerCallContext context)
+    /// <summary>How many changes of rules from now on come too late: another's entry is first.</summary>
+    public int RulesMoved { get; set; }
+
+    public Task<ChangeRulesReply> ChangeRules(ChangeRulesRequest request, ServerCallContext context)
     {
+        if (RulesMoved-- > 0)
+        {
+            throw Fault(FaultCodes.Moved);
+        }
+
         Rules.Add(request.Entry);
         return Task.FromResult(new ChangeRulesReply { Number = (uint)Rules.Count, Waiting = RulesWaiting });
     }
@@ -234,22 +242,23 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
         await stream.WriteAsync(new LeaveProgress { Left = new Left { Closed = Evil.Length == 0, HeldBy = { "bob" + Evil } } });
     }
 
-    public override Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context) => Task.FromResult(new StatusReply
+    public Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context) => Task.FromResult(new StatusReply
     {
         Warnings = { Evil.Length > 0 ? [Evil] : Session.AsSpan().SequenceEqual(context.RequestHeaders.GetValueBytes(CallHeaders.Session)) ? [] : ["no-session"] },
         State = State,
         SinceUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
         Holders = { new Holder { Member = "anna" + Evil, Device = "laptop" + Evil } },
         Hosts = { Hosts },
+        Share = { Evil.Length > 0 ? [new ShareTrouble { Text = Evil, Hosts = { Evil } }] : [] },
         VolumeBytes = 150UL << 30,
         VolumeFreeBytes = 138UL << 30,
         ShareBytes = 12UL << 30,
     });
 
-    public override Task<SshKeyReply> SignSshKey(SshKeyRequest request, ServerCallContext context) =>
+    public Task<SshKeyReply> SignSshKey(SshKeyRequest request, ServerCallContext context) =>
         Task.FromResult(new SshKeyReply { Certificate = SignSsh(request), Seconds = 300 });
 
-    public override async Task AddHost(AddHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context)
+    public async Task AddHost(AddHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context)
     {
         if (Hosts.Any(h => h.Name == request.Name))
         {
@@ -261,13 +270,13 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
         await stream.WriteAsync(new Progress { Step = new Step { Name = "image" + Evil, Done = true, Detail = Evil }, Host = host });
     }
 
-    public override Task StopHost(HostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
+    public Task StopHost(HostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
         ChangeAsync(request.Name, h => h.State == "running" ? "stopped" : throw Fault(FaultCodes.HostStopped, ("host", h.Name)), stream);
 
-    public override Task StartHost(StartHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
+    public Task StartHost(StartHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
         ChangeAsync(request.Name, h => h.State != "running" ? "running" : throw Fault(FaultCodes.HostRunning, ("host", h.Name)), stream);
 
-    public override Task ResizeHost(ResizeHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
+    public Task ResizeHost(ResizeHostRequest request, IServerStreamWriter<Progress> stream, ServerCallContext context) =>
         ChangeAsync(
             request.Name,
             h =>
@@ -281,7 +290,7 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
                 return h.State;
             }, stream);
 
-    public override async Task ReadConsole(ConsoleRequest request, IServerStreamWriter<ConsoleChunk> stream, ServerCallContext context) =>
+    public async Task ReadConsole(ConsoleRequest request, IServerStreamWriter<ConsoleChunk> stream, ServerCallContext context) =>
         await stream.WriteAsync(new ConsoleChunk { Data = ByteString.CopyFrom([.. System.Text.Encoding.UTF8.GetBytes($"{request.Name} login: \u001b[2J{Evil}\n"), .. Evil.Length > 0 ? (byte[])[0xc3, 0x28, 0x9b, 0xff, 0xed, 0xa0, 0x80, 0xf0, 0x9f] : []]) });
 
     public override Task<ChangeRosterReply> ChangeRoster(ChangeRosterRequest request, ServerCallContext context)
@@ -306,6 +315,30 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
         await stream.WriteAsync(new Progress { Host = host });
     }
 
+    public override Task<InsideReply> GetInside(InsideRequest request, ServerCallContext context) =>
+        InsidePin is { IsEmpty: true } ? throw new RpcException(new Status(StatusCode.Unimplemented, "there is no such call"))
+        : Task.FromResult(new InsideReply { Pin = InsidePin ?? ByteString.CopyFrom(ServerPin), Session = ByteString.CopyFrom(Session) });
+
+    /// <summary>What is told as the inside's key in place of the one that answers there; empty: there is no such call.</summary>
+    public ByteString? InsidePin { get; set; }
+
+    public Task<LookReply> Look(LookRequest request, ServerCallContext context) => Task.FromResult(new LookReply
+    {
+        SshHostCa = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9uZSB0aGF0IGlzIG9mIG5vIHVzZSBhdCBhbGwh ca",
+        Hosts = { Hosts },
+    });
+
+    /// <summary>What the inside tells next.</summary>
+    public System.Threading.Channels.Channel<Seen> Seen { get; } = System.Threading.Channels.Channel.CreateUnbounded<Seen>();
+
+    public async Task Watch(WatchRequest request, IServerStreamWriter<Seen> stream, ServerCallContext context)
+    {
+        await foreach (var one in Seen.Reader.ReadAllAsync(context.CancellationToken))
+        {
+            await stream.WriteAsync(one);
+        }
+    }
+
     private static RpcException Fault(FaultCode code, params (string Key, string Value)[] details)
     {
         var fault = new Fault { Code = code.Code };
@@ -326,11 +359,10 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
     {
         Session = ByteString.CopyFrom(Session),
         Token = ByteString.CopyFrom(Token),
-        Hosts = { Hosts },
+        InsidePin = ByteString.CopyFrom(ServerPin),
         LeaseSeconds = LeaseSeconds,
         ChallengeSeconds = 25,
         MaxSeconds = MaxSeconds,
-        SshHostCa = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9uZSB0aGF0IGlzIG9mIG5vIHVzZSBhdCBhbGwh ca",
         Account = "anna",
         Zone = Name,
     };

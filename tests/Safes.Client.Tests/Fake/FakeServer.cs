@@ -30,7 +30,8 @@ public sealed class FakeServer : IAsyncDisposable
 
     public IPEndPoint Endpoint { get; }
 
-    public static async Task<FakeServer> StartAsync(FakeSafe? safe = null, Func<Socket>? listen = null)
+    /// <param name="inside">False: it is of a version from before the inside was a part of its own.</param>
+    public static async Task<FakeServer> StartAsync(FakeSafe? safe = null, Func<Socket>? listen = null, bool inside = true)
     {
         var tls = TlsIdentity.NewKey();
         safe ??= new FakeSafe(TlsIdentity.Pin(tls));
@@ -46,6 +47,11 @@ public sealed class FakeServer : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(k => k.ListenHandle((ulong)socket.Handle, l => Secure(l, certificate, safe)));
         var application = builder.Build();
         application.MapGrpcService<FakeSafe>();
+        if (inside)
+        {
+            application.MapGrpcService<FakeInside>();
+        }
+
         await application.StartAsync();
         return new FakeServer(application, tls, safe, (IPEndPoint)socket.LocalEndPoint!);
     }

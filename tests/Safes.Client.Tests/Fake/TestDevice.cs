@@ -13,7 +13,7 @@ public sealed class TestDevice : IDisposable
 {
     private readonly DirectoryInfo home = Directory.CreateTempSubdirectory("safes-client-");
 
-    public TestDevice() => Places = new Places(Path.Combine(home.FullName, "config"), Path.Combine(home.FullName, "runtime"));
+    public TestDevice() => Places = new Places(Path.Combine(home.FullName, "config"));
 
     public Places Places { get; }
 
@@ -39,8 +39,7 @@ public sealed class TestDevice : IDisposable
 
     public static Server ServerOf(FakeServer fake, AddressFile address, DeviceKeys keys)
     {
-        var tls = new PinnedTls(keys.CreateCertificate(), address.ServerPin);
-        return new Server(address, keys, async stop => await tls.HandshakeAsync(await fake.ConnectAsync(stop), stop));
+        return new Server(address, keys, async stop => await fake.ConnectAsync(stop));
     }
 
     public Task<SecretBuffer> AskAsync(string password = "correct horse battery")

@@ -45,8 +45,9 @@ public sealed class SessionTests
         await safe.OpenAsync(safe.Connect(ledger.Anna), ledger.Anna);
         var client = safe.Connect(bob);
         Assert.Equal(State.Open, (await client.HelloAsync(new HelloRequest())).State);
-        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await client.GetStatusAsync(new StatusRequest())));
-        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await client.SignSshKeyAsync(new SshKeyRequest { PublicKey = "ssh-ed25519 AAAA" })));
+        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await safe.ConnectInside(bob).GetStatusAsync(new StatusRequest())));
+        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await client.GetInsideAsync(new InsideRequest())));
+        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await safe.ConnectInside(bob).SignSshKeyAsync(new SshKeyRequest { PublicKey = "ssh-ed25519 AAAA" })));
         Assert.Single(safe.Desk.World.Allowed);
     }
 
@@ -90,9 +91,9 @@ public sealed class SessionTests
         }
 
         var id = new SessionId(new Guid(opened.Session.Span));
-        var desk = new Desk(SafeLifecycle.Restart(new Findings(true, KeyFound.Present, true, true, [id], TimeSpan.FromHours(2)), TimeSpan.FromHours(1), Desk.Terms));
+        var desk = new Desk(SafeLifecycle.Restart(new Findings(true, KeyFound.Present, true, true, [new AwaitedSession(id, Desk.Device(1))], TimeSpan.FromHours(2)), TimeSpan.FromHours(1), Desk.Terms));
         await using var safe = await LoopbackSafe.StartAsync(desk, ledger);
-        safe.Sessions.Load([SessionRecord.Parse(record.Write())!]);
+        safe.Sessions.Load([SessionRecord.Parse(record.Write())!.Live()]);
         var anna = safe.Connect(ledger.Anna);
         var request = new ResumeRequest { Session = opened.Session, Token = opened.Token };
         Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await safe.Connect(bob).ResumeAsync(request)));
@@ -101,7 +102,7 @@ public sealed class SessionTests
         var back = await anna.ResumeAsync(request);
         Assert.Equal(opened.Session, back.Opened.Session);
         Assert.Single(desk.World.Allowed);
-        await anna.GetStatusAsync(new StatusRequest(), LoopbackSafe.In(back.Opened));
+        await safe.ConnectInside(ledger.Anna).GetStatusAsync(new StatusRequest(), LoopbackSafe.In(back.Opened));
     }
 
     [Fact(Timeout = 30_000)]
@@ -109,7 +110,7 @@ public sealed class SessionTests
     {
         await using var safe = await LoopbackSafe.StartAsync();
         var opened = await safe.OpenAsync(safe.Connect(safe.Ledger.Anna), safe.Ledger.Anna);
-        var copy = safe.Connect(safe.Ledger.Anna);
+        var copy = safe.ConnectInside(safe.Ledger.Anna);
         var key = new SshKeyRequest { PublicKey = "ssh-ed25519 AAAA" };
         Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await copy.GetStatusAsync(new StatusRequest())));
         Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await copy.SignSshKeyAsync(key)));
@@ -202,8 +203,8 @@ public sealed class SessionTests
         }
 
         Assert.Equal("replaced", renewing.ResponseStream.Current.Ended?.Reason);
-        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await client.GetStatusAsync(new StatusRequest(), LoopbackSafe.In(first))));
-        await client.GetStatusAsync(new StatusRequest(), LoopbackSafe.In(second));
+        Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await safe.ConnectInside(safe.Ledger.Anna).GetStatusAsync(new StatusRequest(), LoopbackSafe.In(first))));
+        await safe.ConnectInside(safe.Ledger.Anna).GetStatusAsync(new StatusRequest(), LoopbackSafe.In(second));
     }
 
     [Fact(Timeout = 30_000)]

@@ -29,9 +29,29 @@ public sealed class DaemonTests
         Assert.Equal([Desk.Device(2)], desk.World.Allowed);
         await desk.LeaveAsync(2);
         await desk.ClosedAsync();
-        await desk.Daemon.WhenIdleAsync(Desk.Stop);
+        await desk.Daemon.WhenPerformedAsync(Desk.Stop);
         Assert.False(desk.World.Key);
         Assert.Null(desk.World.Guardian);
+    }
+
+    [Fact(Timeout = 20_000)]
+    public async Task Who_waits_for_what_is_planned_does_not_wait_for_what_others_ask_for_meanwhile()
+    {
+        await using var desk = new Desk();
+        await desk.OpenAsync(1);
+        var (second, third) = (new TaskCompletionSource(), new TaskCompletionSource());
+        desk.World.Before = (effect, _) => effect is RecordSession r ? (r.Session == Desk.Id(2) ? second : third).Task : Task.CompletedTask;
+        await desk.AskOpenAsync(2);
+        var performed = desk.Daemon.WhenPerformedAsync(Desk.Stop);
+        await desk.AskOpenAsync(3);
+        Assert.False(performed.IsCompleted);
+        second.SetResult();
+        await performed;
+        Assert.True(desk.World.Recorded.ContainsKey(Desk.Id(2)));
+        Assert.Equal([Desk.Device(1), Desk.Device(2)], desk.World.Allowed);
+        Assert.False(desk.Daemon.WhenPerformedAsync(Desk.Stop).IsCompleted);    // the third is still under way
+        third.SetResult();
+        await desk.Daemon.WhenPerformedAsync(Desk.Stop);
     }
 
     [Fact(Timeout = 20_000)]
@@ -155,9 +175,9 @@ public sealed class DaemonTests
     [Fact(Timeout = 20_000)]
     public async Task A_restarted_safed_waits_for_its_session_and_closes_when_none_comes()
     {
-        var found = new Findings(true, KeyFound.Present, true, true, [Desk.Id(1)], TimeSpan.FromHours(2));
+        var found = new Findings(true, KeyFound.Present, true, true, [Desk.Kept(1)], TimeSpan.FromHours(2));
         await using var desk = new Desk(SafeLifecycle.Restart(found, TimeSpan.FromHours(1), Desk.Terms));
-        await desk.Daemon.WhenIdleAsync(Desk.Stop);
+        await desk.Daemon.WhenPerformedAsync(Desk.Stop);
         Assert.Empty(desk.World.Allowed);
         desk.Clock.Pass(Desk.Terms.Lease);
         await desk.TickAsync();
@@ -167,7 +187,7 @@ public sealed class DaemonTests
     [Fact(Timeout = 20_000)]
     public async Task A_restarted_safed_goes_on_with_the_session_that_comes_back()
     {
-        var found = new Findings(true, KeyFound.Present, true, true, [Desk.Id(1)], TimeSpan.FromHours(2));
+        var found = new Findings(true, KeyFound.Present, true, true, [Desk.Kept(1)], TimeSpan.FromHours(2));
         await using var desk = new Desk(SafeLifecycle.Restart(found, TimeSpan.FromHours(1), Desk.Terms));
         var back = await desk.Daemon.SubmitAsync(
             at => new SessionResumed(at, new Session(Desk.Id(1), Desk.Device(1), at + Desk.Terms.Lease, at + TimeSpan.FromHours(24))));

@@ -29,6 +29,8 @@ internal sealed class Desk : IAsyncDisposable
 
     public static SessionId Id(int n) => new(new Guid(n, 0, 0, new byte[8]));
 
+    public static AwaitedSession Kept(int n) => new(Id(n), Device(n));
+
     public static Device Device(int n) => new(new Guid(n, 1, 0, new byte[8]));
 
     public Task<Outcome> AskOpenAsync(int n) => Daemon.SubmitAsync(
@@ -38,7 +40,7 @@ internal sealed class Desk : IAsyncDisposable
     {
         await AskOpenAsync(n);
         await Daemon.WhenAsync(s => s is Open o && o.Find(Id(n)) is not null, Stop);
-        await Daemon.WhenIdleAsync(Stop);
+        await Daemon.WhenPerformedAsync(Stop);
     }
 
     public Task<Outcome> LeaveAsync(int n) => Daemon.SubmitAsync(at => new SessionEnded(at, Id(n)));

@@ -33,14 +33,15 @@ public sealed class PlainLogTests
             Detail = b,
             Gateway = a,
             Guardian = b,
+            Inside = a,
             State = State.Faulted,
             Holders = { new Holder { Member = a, Device = b } },
-            Hosts = { new Contracts.V1.Host { Name = a, State = b, Note = a } },
+            Hosts = { new HostCount { Number = 10, State = b } },
             Facts = { new KernelFact { Name = a, Value = b } },
         };
         var shown = new StringWriter { NewLine = "\n" };
         StatusCommand.Show(reply, shown);
-        Assert.Equal(6, shown.ToString().Count(c => c == '\n'));
+        Assert.Equal(7, shown.ToString().Count(c => c == '\n'));
         foreach (var code in FaultCodes.All)
         {
             Explain.To(shown, new FaultException(code, [.. Details.Select((k, i) => (k, i % 2 == 0 ? a : b))]));

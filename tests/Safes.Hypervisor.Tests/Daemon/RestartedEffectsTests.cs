@@ -11,6 +11,7 @@ using Safes.Hypervisor.Tests.Vaults;
 using Safes.Hypervisor.Tests.Ways;
 using Safes.Lifecycle;
 using Safes.Linux;
+using Safes.Tests;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Tests.Daemon;
@@ -52,7 +53,7 @@ public sealed class RestartedEffectsTests
         for (int i = 0; i < 4; i++)
         {
             await using var again = After(scene, ledger);
-            var found = await again.LookAsync() with { Recorded = [Desk.Id(1)] };
+            var found = await again.LookAsync() with { Recorded = [Desk.Kept(1)] };
             Assert.Equal("none", again.GuardianState);
             var then = SafeLifecycle.Restart(found, BootClock.Now, Terms);
             Assert.Equal(lastLease, Assert.IsType<Open>(then.State).Awaited?.Until);
@@ -115,10 +116,11 @@ public sealed class RestartedEffectsTests
         await using var scene = await Scene.OpenAsync();
         using var ledger = new Ledger();
         await using var effects = After(scene, ledger);
+        await using var network = await EmptyNetwork.PinAsync(Path.Combine(scene.Test.Place, "ledger", "ns", "empty"));
         await effects.LookAsync();
         using var qemu = await StandInAsync(scene, "desk");
         using var orders = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        orders.Bind(new UnixDomainSocketEndPoint(Path.Combine(scene.Test.Place, "ledger", "hosts", "desk", "qmp")));
+        orders.Bind(new UnixDomainSocketEndPoint(Path.Combine(scene.Test.Place, "ledger", "hosts", "10", "qmp")));
         orders.Listen(4);
 
         using var givenUp = new CancellationTokenSource();
@@ -144,7 +146,7 @@ public sealed class RestartedEffectsTests
         var uuid = Guid.NewGuid();
         string home = Directory.CreateDirectory(scene.Test.Volume.Root.PathOf($"hosts/{host}")).FullName;
         await Tool.RunAsync("chown", ["64210:64210", home]);    // its own user's, as host number 10's is
-        string run = Directory.CreateDirectory(Path.Combine(scene.Test.Place, "ledger", "hosts", host)).FullName;
+        string run = Directory.CreateDirectory(Path.Combine(scene.Test.Place, "ledger", "hosts", "10")).FullName;
         new HostDefinition
         {
             Name = host,
@@ -201,7 +203,16 @@ public sealed class RestartedEffectsTests
             World = null!,
             Gateway = null!,
             Ways = new NoWays(),
-            Tools = null!,
+            Tools = new Qemu.Tools
+            {
+                Qemu = "/bin/false",
+                QemuImg = "/bin/false",
+                Virtiofsd = ["/bin/false"],
+                Kernel = "",
+                Modules = "",
+                Busybox = "",
+                Accelerator = "tcg",
+            },
             Guardian = scene.Options,
             Sessions = new SessionBook(NullLogger.Instance),
             Log = NullLogger.Instance,

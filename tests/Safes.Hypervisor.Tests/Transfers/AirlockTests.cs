@@ -22,7 +22,7 @@ public sealed class AirlockTests
     [InlineData(DataOut.Closed)]
     public async Task What_another_owner_approved_leaves_and_nothing_else(DataOut mode)
     {
-        await using var scene = await TeamAsync(mode);
+        await using var scene = await Scene.TeamAsync(mode);
         using var bob = await scene.JoinAsync(scene.Safe.Ledger.People[1]);
         byte[] table = Scene.Random((3 * Mega) + 5);
         Directory.CreateDirectory(scene.Share("outbox/deep"));
@@ -60,7 +60,7 @@ public sealed class AirlockTests
     [Fact(Timeout = 60_000)]
     public async Task What_a_request_holds_is_not_hidden_among_the_files_that_are_there()
     {
-        await using var scene = await TeamAsync(DataOut.FourEyes);
+        await using var scene = await Scene.TeamAsync(DataOut.FourEyes);
         using var bob = await scene.JoinAsync(scene.Safe.Ledger.People[1]);
         foreach (string name in (string[])[".bashrc", ".ssh/authorized_keys", "deep/.note", "words"])
         {
@@ -83,7 +83,7 @@ public sealed class AirlockTests
     [Fact(Timeout = 60_000)]
     public async Task Of_a_file_that_changed_after_the_request_no_changed_byte_leaves()
     {
-        await using var scene = await TeamAsync(DataOut.FourEyes);
+        await using var scene = await Scene.TeamAsync(DataOut.FourEyes);
         using var bob = await scene.JoinAsync(scene.Safe.Ledger.People[1]);
         Directory.CreateDirectory(scene.Share("outbox"));
         byte[] content = Scene.Random(6 * Mega);
@@ -96,7 +96,7 @@ public sealed class AirlockTests
         File.WriteAllBytes(scene.Share("outbox/f"), secret);
         File.SetLastWriteTimeUtc(scene.Share("outbox/f"), time);    // as a hostile host would
 
-        using var call = scene.Server.Calls.Get(default);
+        using var call = scene.Server.Inside.Get(default);
         await call.RequestStream.WriteAsync(new GetRequest { Path = ByteString.CopyFromUtf8("outbox/f"), Out = 1 });
         List<byte> left = [];
         while (await call.ResponseStream.MoveNext(default) && call.ResponseStream.Current.Done is null)
@@ -117,7 +117,7 @@ public sealed class AirlockTests
     [Fact(Timeout = 60_000)]
     public async Task Who_may_not_decide_does_not_and_what_is_decided_stays_so()
     {
-        await using var scene = await TeamAsync(DataOut.FourEyes);
+        await using var scene = await Scene.TeamAsync(DataOut.FourEyes);
         using var bob = await scene.JoinAsync(scene.Safe.Ledger.People[1]);
         using var carl = await scene.JoinAsync(scene.Safe.Ledger.People[2]);
         Directory.CreateDirectory(scene.Share("outbox"));
@@ -139,7 +139,7 @@ public sealed class AirlockTests
         Assert.Equal(FaultCodes.NotOwner, await CodeAsync(() => Of(carl).DecideAsync(1, true, "I say so", default)));
         Assert.Equal(FaultCodes.NotOwner, await CodeAsync(() => scene.GetAsync(["outbox"], scene.Device("own"), request: 1, by: carl, look: true)));
         Assert.Equal(FaultCodes.RequestUnknown, await CodeAsync(() => Of(bob).DecideAsync(9, true, "what?", default)));
-        Assert.Equal(FaultCodes.BadRequest, await CodeAsync(() => scene.Server.Calls.CallAsync(
+        Assert.Equal(FaultCodes.BadRequest, await CodeAsync(() => scene.Server.Inside.CallAsync(
             (c, o) => c.DecideOutAsync(new DecideOutRequest { Number = 2, Approve = true, Reason = "another list", Digest = ByteString.CopyFrom(new byte[32]) }, o), TimeSpan.FromSeconds(20), default)));
         Assert.Equal(OutState.OutRefused, (await Of(bob).DecideAsync(1, false, "row 7 names a person", default)).State);
         Assert.Equal(FaultCodes.RequestDecided, await CodeAsync(() => Of(bob).DecideAsync(1, true, "after all", default)));
@@ -154,7 +154,7 @@ public sealed class AirlockTests
     [InlineData(DataOut.Closed)]
     public async Task Before_a_decision_a_request_tells_members_nothing_that_a_host_has_chosen(DataOut mode)
     {
-        await using var scene = await TeamAsync(mode);
+        await using var scene = await Scene.TeamAsync(mode);
         using var carl = await scene.JoinAsync(scene.Safe.Ledger.People[2]);
         Directory.CreateDirectory(scene.Share("outbox"));
         for (int i = 0; i < 5; i++)
@@ -179,7 +179,7 @@ public sealed class AirlockTests
     [Fact(Timeout = 60_000)]
     public async Task What_a_host_does_to_an_approved_file_s_time_mode_and_holes_does_not_leave_with_it()
     {
-        await using var scene = await TeamAsync(DataOut.FourEyes);
+        await using var scene = await Scene.TeamAsync(DataOut.FourEyes);
         using var bob = await scene.JoinAsync(scene.Safe.Ledger.People[1]);
         Directory.CreateDirectory(scene.Share("outbox"));
         Scene.Sparse(scene.Share("outbox/f"), 2 * Mega, (8, 4));
@@ -207,7 +207,7 @@ public sealed class AirlockTests
         // All that is told but the bytes themselves.
         async Task<string> ToldAsync()
         {
-            using var call = scene.Server.Calls.Get(default);
+            using var call = scene.Server.Inside.Get(default);
             await call.RequestStream.WriteAsync(new GetRequest { Path = ByteString.CopyFromUtf8("outbox/f"), Out = 1 });
             List<string> told = [];
             while (await call.ResponseStream.MoveNext(default) && call.ResponseStream.Current is { Done: null } reply)
@@ -222,7 +222,7 @@ public sealed class AirlockTests
     [Fact(Timeout = 60_000)]
     public async Task A_request_is_bounded_stops_when_it_is_told_to_and_names_nothing_twice()
     {
-        await using var scene = await TeamAsync(DataOut.FourEyes);
+        await using var scene = await Scene.TeamAsync(DataOut.FourEyes);
         var by = new Airlocks.Visitor(scene.Safe.Ledger.Vault.Roster!.Members[2], "laptop", true, false);
         var airlock = AirlockOf(scene);
         Directory.CreateDirectory(scene.Share("outbox/deep"));
@@ -250,7 +250,7 @@ public sealed class AirlockTests
     [Fact(Timeout = 60_000)]
     public async Task A_request_that_was_half_taken_away_or_damaged_costs_no_other_one_and_its_number_stays_its_own()
     {
-        await using var scene = await TeamAsync(DataOut.FourEyes);
+        await using var scene = await Scene.TeamAsync(DataOut.FourEyes);
         Directory.CreateDirectory(scene.Share("outbox"));
         File.WriteAllText(scene.Share("outbox/f"), "words");
         for (int i = 0; i < 4; i++)
@@ -271,7 +271,7 @@ public sealed class AirlockTests
     [Fact(Timeout = 60_000)]
     public async Task Requests_and_decisions_outlive_a_restart()
     {
-        await using var scene = await TeamAsync(DataOut.FourEyes);
+        await using var scene = await Scene.TeamAsync(DataOut.FourEyes);
         using var bob = await scene.JoinAsync(scene.Safe.Ledger.People[1]);
         Directory.CreateDirectory(scene.Share("outbox"));
         File.WriteAllText(scene.Share("outbox/f"), "words");
@@ -289,29 +289,13 @@ public sealed class AirlockTests
     [Fact(Timeout = 60_000)]
     public async Task Where_data_out_is_closed_no_key_is_signed_and_no_console_shown()
     {
-        await using var scene = await TeamAsync(DataOut.Closed);
-        var calls = scene.Safe.Connect(scene.Safe.Ledger.Anna);
+        await using var scene = await Scene.TeamAsync(DataOut.Closed);
+        var calls = scene.Safe.ConnectInside(scene.Safe.Ledger.Anna);
         var headers = LoopbackSafe.In(scene.Opened);
         Assert.Equal("no-shell", await LoopbackSafe.RefusedAsync(async () => await calls.SignSshKeyAsync(new SshKeyRequest { PublicKey = "ssh-ed25519 AAAA" }, headers)));
         Assert.Equal("no-shell", await LoopbackSafe.RefusedAsync(() => calls.ReadConsole(new ConsoleRequest { Name = "desk" }, headers).ResponseStream.MoveNext(default)));
         scene.DataOut = DataOut.FourEyes;
         Assert.Equal("not-open", await LoopbackSafe.RefusedAsync(async () => await calls.SignSshKeyAsync(new SshKeyRequest { PublicKey = "ssh-ed25519 AAAA" }, headers)));    // there are no hosts here
-    }
-
-    /// <summary>Anna and bob own the safe, carl is a member.</summary>
-    private static async Task<Scene> TeamAsync(DataOut mode)
-    {
-        var ledger = new Ledger();
-        foreach (var (name, owner) in ((string, bool)[])[("bob", true), ("carl", false)])
-        {
-            var person = ledger.NewPerson(name);
-            ledger.Add(ledger.Anna, person, owner);
-            ledger.Join(person);
-        }
-
-        var scene = await Scene.OpenAsync(ledger);
-        scene.DataOut = mode;
-        return scene;
     }
 
     /// <summary>As a safed sees it that was started anew.</summary>
@@ -336,7 +320,7 @@ public sealed class AirlockTests
     /// <summary>What a device is answered that asks for a path of a request without asking first what the request holds.</summary>
     private static async Task<FaultCode[]> RawAsync(Server server, ulong request, string path)
     {
-        using var call = server.Calls.Get(default);
+        using var call = server.Inside.Get(default);
         await call.RequestStream.WriteAsync(new GetRequest { Path = ByteString.CopyFromUtf8(path), Out = request });
         Assert.True(await call.ResponseStream.MoveNext(default));
         return [FaultCodes.Find(call.ResponseStream.Current.Done.Fault.Code)];

@@ -7,6 +7,8 @@ namespace Safes.Hypervisor.Tests.Transfers;
 internal sealed class Link(IPEndPoint to)
 {
     private long left = long.MaxValue;
+    private TaskCompletionSource? hushed;
+    private Cable? present;
 
     /// <summary>How many connections were made.</summary>
     public int Connections { get; private set; }
@@ -17,12 +19,23 @@ internal sealed class Link(IPEndPoint to)
     /// <summary>Cuts the present connection once so many more bytes have gone either way; the next one is whole.</summary>
     public void CutAfter(long bytes) => left = bytes;
 
+    /// <summary>Of what the server says nothing more arrives over the present connection.</summary>
+    public void Hush() => hushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Cuts the present connection; the next one is whole.</summary>
+    public void Cut()
+    {
+        present!.Cut();
+        hushed?.TrySetException(new IOException("cut"));
+        hushed = null;
+    }
+
     public async Task<Stream> ConnectAsync(CancellationToken stop)
     {
         Connections++;
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(to, stop);
-        return new Cable(this, socket);
+        return present = new Cable(this, socket);
     }
 
     private void Pass(Cable cable, int bytes)
@@ -46,6 +59,7 @@ internal sealed class Link(IPEndPoint to)
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             int n = await base.ReadAsync(buffer, cancellationToken);
+            await (link.hushed?.Task ?? Task.CompletedTask);
             link.Pass(this, n);
             return n;
         }

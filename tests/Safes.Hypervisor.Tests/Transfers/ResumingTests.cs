@@ -1,6 +1,7 @@
 #pragma warning disable xUnit1051, xUnit1069    // the limit is for a hang; everything that waits here ends with the scene
 using CsCheck;
 using Google.Protobuf;
+using Safes.Client.Transfers;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Tests.Api;
 
@@ -44,6 +45,28 @@ public sealed class ResumingTests
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task What_waited_for_its_turn_when_the_link_was_cut_is_sent_with_the_next()
+    {
+        await using var scene = await Scene.OpenAsync();
+        string from = Directory.CreateDirectory(scene.Device("from")).FullName;
+        for (int i = 0; i < 400; i++)
+        {
+            File.WriteAllText(Path.Combine(from, $"{i}"), $"{i}");
+        }
+
+        // The first time none is there; the second time all are, so that they are compared.
+        foreach (var (already, listed) in ((int, int)[])[(0, 0), (400, 16_000)])
+        {
+            await CutWhenNothingGoesAsync(scene, () => scene.PutAsync([from], ""), already, listed);
+            Equal(from, scene.Share("from"));
+        }
+
+        string back = scene.Device("back");
+        await CutWhenNothingGoesAsync(scene, () => scene.GetAsync(["from"], back), 0, 16_000);
+        Equal(from, back);
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task Closed_in_the_middle_and_opened_again_the_same_command_sends_only_the_rest()
     {
         await using var scene = await Scene.OpenAsync();
@@ -62,7 +85,7 @@ public sealed class ResumingTests
     {
         await using var scene = await Scene.OpenAsync();
         File.WriteAllBytes(scene.Device("large"), Scene.Random(2 * Mega));
-        var before = scene.Server.Calls.Put(default);
+        var before = scene.Server.Inside.Put(default);
         await before.RequestStream.WriteAsync(new PutRequest { File = new PutFile { Path = ByteString.CopyFromUtf8("large"), Length = 2 * Mega, Ask = true } });
         Assert.True(await before.ResponseStream.MoveNext(default));
         var put = scene.PutAsync([scene.Device("large")], "large");
@@ -120,7 +143,7 @@ public sealed class ResumingTests
     private static async Task SendAsync(List<byte[]> wild)
     {
         await using var scene = await Scene.OpenAsync();
-        using var call = scene.Server.Calls.Put(default);
+        using var call = scene.Server.Inside.Put(default);
         try
         {
             await call.RequestStream.WriteAsync(new PutRequest { File = new PutFile { Path = ByteString.CopyFromUtf8("f"), Length = 3 * Mega } });
@@ -157,7 +180,7 @@ public sealed class ResumingTests
         using var file = Linux.Fcntl.Open(scene.Device(name), Linux.Fcntl.ReadOnly);
         var status = Linux.Stat.Of(file);
         using var reader = new Transfer.BlockReader(file, Transfer.FilePath.Parse(name), status.Length);
-        using var call = scene.Server.Calls.Put(default);
+        using var call = scene.Server.Inside.Put(default);
         await call.RequestStream.WriteAsync(new PutRequest
         {
             File = new PutFile { Path = ByteString.CopyFromUtf8(name), Length = (ulong)status.Length, ModifiedUnixNs = status.ModifiedNanoseconds, Ask = true },
@@ -182,6 +205,29 @@ public sealed class ResumingTests
         scene.Safe.Work.Shut();
         Assert.Equal("closing", await LoopbackSafe.RefusedAsync(() => call.ResponseStream.MoveNext(default)));
         await scene.Safe.Work.WhenEmpty;
+    }
+
+    /// <summary>Nothing that the server answers arrives, until the device has nothing more that it may send; then the link is cut.</summary>
+    private static async Task CutWhenNothingGoesAsync(Scene scene, Func<Task<TransferOutcome>> transfer, int already, long listed)
+    {
+        var doing = transfer();
+        long before = scene.Link.Passed;
+        while (scene.Link.Passed - before < listed + 4000)
+        {
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+
+        scene.Link.Hush();
+        for (long passed = -1; passed != scene.Link.Passed;)
+        {
+            passed = scene.Link.Passed;
+            await Task.Delay(500, TestContext.Current.CancellationToken);
+        }
+
+        scene.Link.Cut();
+        var outcome = await doing;
+        Assert.Equal((400L, 0L, 1), (outcome.Files, outcome.Failures, outcome.Resumed));
+        Assert.InRange(outcome.Already, already, 400);
     }
 
     private static void Flip(string path, long at)

@@ -53,12 +53,27 @@ internal sealed class Scene : IAsyncDisposable
         return scene;
     }
 
+    /// <summary>Anna and bob own the safe, carl is a member.</summary>
+    public static async Task<Scene> TeamAsync(DataOut mode)
+    {
+        var ledger = new Ledger();
+        foreach (var (name, owner) in ((string, bool)[])[("bob", true), ("carl", false)])
+        {
+            var person = ledger.NewPerson(name);
+            ledger.Add(ledger.Anna, person, owner);
+            ledger.Join(person);
+        }
+
+        var scene = await OpenAsync(ledger);
+        scene.DataOut = mode;
+        return scene;
+    }
+
     public Server Dial(Person person, Link link, Opened session)
     {
         var address = Safe.Ledger.Vault.AddressFor(person.Device);
-        var tls = new PinnedTls(person.Keys.CreateCertificate(), address.ServerPin);
-        var server = new Server(address, person.Keys, async stop => await tls.HandshakeAsync(await link.ConnectAsync(stop), stop));
-        server.Calls.Session = session.Session;
+        var server = new Server(address, person.Keys, async stop => await link.ConnectAsync(stop)) { InsidePin = session.InsidePin };
+        server.Session = session.Session;
         return server;
     }
 

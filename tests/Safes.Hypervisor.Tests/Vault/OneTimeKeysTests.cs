@@ -53,4 +53,28 @@ public sealed class OneTimeKeysTests : IDisposable
         keys.Issue("c");
         Assert.All([replaced, dropped, expired], k => Assert.True(k.Seed.IsClosed));
     }
+
+    [Fact]
+    public async Task Asked_for_by_many_at_once_on_one_connection_there_is_one_key_and_the_others_are_wiped()
+    {
+        var issued = await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => Task.Run(() => keys.Issue("a"))));
+        Assert.Single(issued, k => !k.Seed.IsClosed);
+    }
+
+    [Fact]
+    public void So_many_connections_have_a_key_at_most_and_who_has_the_most_loses_the_oldest()
+    {
+        var honest = keys.Issue("honest", "desk");
+        var hostile = new List<OneTimeKey>();
+        for (int i = 0; i < 200; i++)
+        {
+            clock.SinceBoot += TimeSpan.FromMilliseconds(1);
+            hostile.Add(keys.Issue($"{i}", "laptop"));
+            Assert.True(hostile.Append(honest).Count(k => !k.Seed.IsClosed) <= OneTimeKeys.Most);
+        }
+
+        Assert.False(honest.Seed.IsClosed);
+        Assert.False(hostile[^1].Seed.IsClosed);
+        Assert.True(hostile[0].Seed.IsClosed);
+    }
 }

@@ -294,7 +294,7 @@ public class VaultTests
             var left = System.IO.Directory.GetFileSystemEntries(directory, "*", SearchOption.AllDirectories);
             Assert.All(left.Append(directory), f => Assert.Equal((UnixFileMode)(System.IO.Directory.Exists(f) ? 0x1C0 : 0x180), File.GetUnixFileMode(f)));
             Assert.Equal(
-                ["attempts", "config.json", "gateway.key", "header.a", "header.b", "hs.1", "init", "owner.safeid", "roster", "tls.key"],
+                ["attempts", "claim", "config.json", "gateway.key", "header.a", "header.b", "hs.1", "init", "owner.safeid", "roster", "tls.key"],
                 System.IO.Directory.GetFileSystemEntries(directory).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
 
             ledger.Restart();

@@ -78,7 +78,7 @@ def read_id(text):
     who = identity(elements[1:])
     if not signature_holds(who[4], body, signature):
         raise Refused("not signed by the device itself")
-    return {"fingerprint": fingerprint(content), "identity": who}
+    return {"fingerprint": fingerprint(who[4]), "identity": who}
 
 
 def read_address(text):

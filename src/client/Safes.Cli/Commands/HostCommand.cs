@@ -6,7 +6,7 @@ using Safes.Client.Connection;
 using Safes.Client.Reports;
 using Safes.Contracts;
 using Safes.Contracts.V1;
-using SafeCalls = Safes.Contracts.V1.Safe.SafeClient;
+using InsideCalls = Safes.Contracts.V1.Inside.InsideClient;
 
 namespace Safes.Cli.Commands;
 
@@ -48,7 +48,7 @@ internal static class HostCommand
     {
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
-        var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
+        var status = await held.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
         foreach (string line in HostLines.Text(status.Hosts, DateTimeOffset.UtcNow).DefaultIfEmpty("  no hosts yet: safe host add NAME"))
         {
             run.Screen.Say(line);
@@ -94,7 +94,7 @@ internal static class HostCommand
                 // Then there is nothing to stop, but there may be memory that it could not go on from here.
                 if (await IsSuspendedAsync(run, request.Name).ConfigureAwait(false))
                 {
-                    await ConfirmAsync(run, yes, $"'{request.Name}' is suspended; booting it afresh gives up what its memory holds. Do that? [y/N] ").ConfigureAwait(false);
+                    await Terminal.Confirmation.RequireAsync(run, run.Get(yes), $"'{request.Name}' is suspended; booting it afresh gives up what its memory holds. Do that? [y/N] ").ConfigureAwait(false);
                 }
             }
 
@@ -136,27 +136,18 @@ internal static class HostCommand
         return new Command("remove", "Remove a host with its disk; the share stays.") { name, yes }.With("safe host remove build").Does(async run =>
         {
             var request = new HostRequest { Name = run.Get(name)! };
-            await ConfirmAsync(run, yes, $"Remove '{request.Name}' with its disk? [y/N] ").ConfigureAwait(false);
+            await Terminal.Confirmation.RequireAsync(run, run.Get(yes), $"Remove '{request.Name}' with its disk? [y/N] ").ConfigureAwait(false);
             await ProgressAsync(run, request.Name, (c, o) => c.RemoveHost(request, o), StopLimit, gone: true).ConfigureAwait(false);
         });
     }
 
     private static Option<bool> Yes() => new("--yes") { Description = "Do not ask" };
 
-    private static async Task ConfirmAsync(Invocation run, Option<bool> yes, string question)
-    {
-        run.Screen.Quiet();
-        if (!run.Get(yes) && !await Terminal.Confirmation.AskAsync(run, question, "--yes").ConfigureAwait(false))
-        {
-            throw new FaultException(FaultCodes.NotConfirmed, ("what", "it was not confirmed"), ("hint", "--yes"));
-        }
-    }
-
     private static async Task<bool> IsSuspendedAsync(Invocation run, string name)
     {
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
-        var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
+        var status = await held.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
         return status.Hosts.Any(h => h.Name == name && h.State == "suspended");
     }
 
@@ -171,7 +162,7 @@ internal static class HostCommand
             using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
             var request = new ConsoleRequest { Name = run.Get(name)!, Follow = run.Get(follow), LastBytes = run.Get(last) };
             var decoder = Encoding.UTF8.GetDecoder();
-            await foreach (var chunk in held.Server.Calls.StreamAsync((c, o) => c.ReadConsole(request, o), ConsoleLimit, run.Stop).ConfigureAwait(false))
+            await foreach (var chunk in held.Server.Inside.StreamAsync((c, o) => c.ReadConsole(request, o), ConsoleLimit, run.Stop).ConfigureAwait(false))
             {
                 char[] text = new char[chunk.Data.Length + 4];
                 int n = decoder.GetChars(chunk.Data.Span, text, flush: false);
@@ -182,7 +173,7 @@ internal static class HostCommand
     }
 
     private static async Task ProgressAsync(
-        Invocation run, string name, Func<SafeCalls, CallOptions, AsyncServerStreamingCall<Progress>> call, TimeSpan limit, bool gone = false, bool last = true,
+        Invocation run, string name, Func<InsideCalls, CallOptions, AsyncServerStreamingCall<Progress>> call, TimeSpan limit, bool gone = false, bool last = true,
         Func<Host, string>? told = null)
     {
         using var profile = run.OpenProfile();
@@ -190,7 +181,7 @@ internal static class HostCommand
         Host? host = null;
         var begun = Linux.BootClock.Now;
         run.Screen.Show(new Report(ReportKind.Began, name) { WaitsFor = "the server" });
-        await foreach (var progress in held.Server.Calls.StreamAsync(call, limit, run.Stop).ConfigureAwait(false))
+        await foreach (var progress in held.Server.Inside.StreamAsync(call, limit, run.Stop).ConfigureAwait(false))
         {
             host = progress.Host ?? host;
             if (progress.Step is { } step)

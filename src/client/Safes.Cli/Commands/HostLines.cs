@@ -14,8 +14,8 @@ internal static class HostLines
         int width = hosts.Select(h => Printable.Line(h.Name).Length).DefaultIfEmpty(0).Max();
         foreach (var h in hosts)
         {
-            string load = h.State == "running" && h.Load > 0 ? string.Create(CultureInfo.InvariantCulture, $"load {h.Load:0.0}") : "";
             string uptime = h.UptimeSeconds > 0 ? $"uptime {Ages.Words(TimeSpan.FromSeconds(h.UptimeSeconds))}" : "";
+            string load = Load(h) >= 0.05 ? string.Create(CultureInfo.InvariantCulture, $"load {Load(h):0.0}") : "";
             string left = h is { State: "suspended", SuspendedUnix: > 0 } ? $"{Ages.Since(h.SuspendedUnix, now)} ago" : "";
             yield return $"  {Printable.Line(h.Name).PadRight(width)}   {Printable.Line(h.State),-9}  {h.Cpus} cpu{(h.Cpus == 1 ? " " : "s")}  {Size(h.MemoryBytes),-8}  {Printable.Line(h.Address),-15}  {string.Join("   ", new[] { uptime, load, left, Next(h), Printable.Line(h.Note) }.Where(t => t.Length > 0))}".TrimEnd();
         }
@@ -30,7 +30,7 @@ internal static class HostLines
         ["disk_bytes"] = h.DiskBytes,
         ["address"] = h.Address,
         ["uptime_seconds"] = h.UptimeSeconds,
-        ["load"] = h.Load,
+        ["load"] = Math.Round(Load(h), 2),
         ["suspended_unix"] = h.SuspendedUnix,
         ["image"] = h.Image,
         ["note"] = h.Note,
@@ -48,6 +48,9 @@ internal static class HostLines
             _ => $": safe host restart {Printable.Line(h.Name)}",
         })
         : "has these sizes";
+
+    /// <summary>In processors; no server has more than some thousands, and what is no number is none.</summary>
+    private static double Load(Host h) => h.Load is > 0 and < 10_000 ? h.Load : 0;
 
     private static string Next(Host h) => string.Join(", ", new[]
     {

@@ -56,12 +56,12 @@ internal static class MemberCommand
         if (held is not null)
         {
             roster = await held.Server.FetchRosterAsync(profile.Roster, run.Stop).ConfigureAwait(false);
-            profile.Remember(roster, profile.Known.Images);
+            profile.Remember(roster);
         }
 
         foreach (var member in roster.Members)
         {
-            string devices = string.Join(", ", roster.Devices.Where(d => d.Member == member.Id).Select(d => d.Joined ? d.Name : $"{d.Name} (not joined yet)"));
+            string devices = string.Join(", ", roster.Devices.Where(d => d.Member == member.Id).Select(d => $"{d.Name} {d.Fingerprint}{(d.Joined ? "" : " (not joined yet)")}"));
             run.Screen.Say($"  {Printable.Line(member.Name),-16}  {(member.IsOwner ? "owner " : "member")}  {Printable.Line(devices)}");
         }
 
@@ -81,7 +81,7 @@ internal static class MemberCommand
             ["account"] = m.Account,
             ["devices"] = new JsonArray([.. roster.Devices.Where(d => d.Member == m.Id).Select(d => (JsonNode)new JsonObject
             {
-                ["name"] = d.Name, ["joined"] = d.Joined, ["address"] = profile.Address.At(2 + d.Index).ToString(),
+                ["name"] = d.Name, ["joined"] = d.Joined, ["fingerprint"] = d.Fingerprint, ["address"] = profile.Address.At(2 + d.Index).ToString(),
             })]),
         })]),
     };

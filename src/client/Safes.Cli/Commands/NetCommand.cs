@@ -56,7 +56,9 @@ internal static class NetCommand
         var service = Service();
         var to = new Option<string>("--to") { Description = "To whom", HelpName = "members", DefaultValueFactory = _ => "members" };
         to.AcceptOnlyFromAmong("members");
-        return new Command("expose", "Let members with a session reach a port of a host over the VPN.") { service, to }.With("safe net expose lab:8888 --to members").Does(run =>
+        var yes = new Option<bool>("--yes") { Description = "Do not ask: the gateway may see what passes" };
+        return new Command("expose", "Let members with a session reach a port of a host over the VPN, in clear for the gateway.") { service, to, yes }
+            .With("safe net expose lab:8888 --to members").Does(run =>
         {
             var wanted = HostPortText.Parse(run.Get(service)!);
             return AppendAsync(run, view =>
@@ -65,7 +67,11 @@ internal static class NetCommand
                 {
                     throw new FaultException(FaultCodes.AlreadyExposed, ("service", $"{wanted}"));
                 }
-            }, _ => new ExposeRule(wanted.Host, wanted.Port), view => $"members reach {wanted} at {Printable.Line(view.Find(wanted.Host).Address)}:{wanted.Port}");
+            }, _ => new ExposeRule(wanted.Host, wanted.Port), view => $"members reach {wanted} at {Printable.Line(view.Find(wanted.Host).Address)}:{wanted.Port}",
+            // The VPN ends in the gateway, which is the supplier's: what is said inside TLS or SSH alone is nobody else's.
+            () => Terminal.Confirmation.RequireAsync(run, run.Get(yes),
+                $"What passes {wanted} is in clear in the gateway: who has that reads it, passwords too, and can change it, " +
+                $"unless the service has TLS of its own. `safe forward {wanted}` is encrypted up to the host. Open it to the members? [y/N] "));
         });
     }
 
@@ -109,14 +115,20 @@ internal static class NetCommand
         }
     }
 
-    /// <summary>Looks first whether the rule makes sense for the hosts there are; then signs it and hands it over.</summary>
-    private static async Task AppendAsync(Invocation run, Action<InsideView> check, Func<RuleBook, Rule> rule, Func<InsideView, string> done)
+    /// <summary>Looks first whether the rule makes sense for the hosts there are, and asks where there is something to ask; then signs it and hands it over.</summary>
+    private static async Task AppendAsync(
+        Invocation run, Action<InsideView> check, Func<RuleBook, Rule> rule, Func<InsideView, string> done, Func<Task>? ask = null)
     {
         using var profile = run.OpenProfile();
         using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
         var rules = new RuleChange(profile, held.Server);
         var view = await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false);
         check(view);
+        if (ask is not null)
+        {
+            await ask().ConfigureAwait(false);
+        }
+
         var made = rule(await rules.FetchAsync(run.Stop).ConfigureAwait(false));
         var book = await rules.AppendAsync(made, run.Stop).ConfigureAwait(false);
         run.Screen.Show(new Client.Reports.Report(Client.Reports.ReportKind.Done, "net", done(view)));

@@ -4,14 +4,13 @@ using System.Text.Json.Nodes;
 using Safes.Client.Session;
 using Safes.Client.Transfers;
 using Safes.Contracts;
+using Safes.Transfer;
 
 namespace Safes.Cli.Commands;
 
 /// <summary>The airlock: nothing but what another member approved leaves, where owners have decided so.</summary>
 internal static class OutCommand
 {
-    private const int MostShown = 64 << 10;
-
     public static Command Create() => new Command("out", "Ask for files to be let out, look into what others ask for, decide. Needed where owners decided so: safe rule data-out four-eyes.")
     {
         Request(), List(), Show(), Look(), Decide("approve", "Let a request's files out; an owner other than who asked.", true),
@@ -84,28 +83,9 @@ internal static class OutCommand
             .With("safe out look 3 /safe/outbox/table.csv", "safe out look 3 /safe/outbox/figure.pdf --to figure.pdf").Does(run => WithAsync(run, async (held, _) =>
             {
                 var path = TransferLines.Remote(run.Get(file)!).Path;
-                var place = Directory.CreateTempSubdirectory("safe-look-");
-                try
-                {
-                    string target = run.Get(to) ?? Path.Combine(place.FullName, "file");
-                    var getting = new Getting(held.Server, [path], target, replace: false, run.Get(number), look: true);
-                    await getting.RunAsync(run.Stop).ConfigureAwait(false);
-                    if (getting.Outcome.Failed is [var failed, ..])
-                    {
-                        throw failed.Fault;
-                    }
-
-                    if (run.Get(to) is null)
-                    {
-                        Begin(run, target);
-                    }
-
-                    run.Screen.Result(new JsonObject { ["number"] = run.Get(number), ["file"] = $"/safe/{path}", ["bytes"] = getting.Outcome.Bytes });
-                }
-                finally
-                {
-                    place.Delete(recursive: true);
-                }
+                long bytes = run.Get(to) is { } target
+                    ? await WriteAsync(held, run.Get(number), path, target, run.Stop).ConfigureAwait(false) : await BeginAsync(run, held, run.Get(number), path).ConfigureAwait(false);
+                run.Screen.Result(new JsonObject { ["number"] = run.Get(number), ["file"] = $"/safe/{path}", ["bytes"] = bytes });
             }));
     }
 
@@ -136,16 +116,23 @@ internal static class OutCommand
         run.Screen.Result(new JsonObject { ["safe"] = held.Profile.Name, ["lines"] = lines });
     }));
 
-    private static void Begin(Invocation run, string path)
+    private static async Task<long> WriteAsync(HeldSafe held, ulong number, FilePath path, string target, CancellationToken stop)
     {
-        using var file = File.OpenRead(path);
-        byte[] begin = new byte[Math.Min(MostShown, file.Length)];
-        file.ReadExactly(begin);
-        run.Screen.Say(Printable.Text(Encoding.UTF8.GetString(begin)));
-        if (file.Length > begin.Length)
+        var getting = new Getting(held.Server, [path], target, replace: false, number, look: true);
+        await getting.RunAsync(stop).ConfigureAwait(false);
+        return getting.Outcome.Failed is [var failed, ..] ? throw failed.Fault : getting.Outcome.Bytes;
+    }
+
+    private static async Task<long> BeginAsync(Invocation run, HeldSafe held, ulong number, FilePath path)
+    {
+        var (begin, length) = await new Looking(held.Server, number, path).RunAsync(run.Stop).ConfigureAwait(false);
+        run.Screen.Say(Printable.Text(Encoding.UTF8.GetString(begin.Span)));
+        if (length > begin.Length)
         {
-            run.Screen.Say($"… {TransferLines.Size(file.Length)} in all; --to FILE writes it whole");
+            run.Screen.Say($"… {TransferLines.Size(length)} in all; --to FILE writes it whole");
         }
+
+        return length;
     }
 
     private static async Task WithAsync(Invocation run, Func<HeldSafe, OutRequests, Task> act)

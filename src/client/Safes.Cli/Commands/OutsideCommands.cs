@@ -34,7 +34,7 @@ internal static class OutsideCommands
             {
                 using var profile = run.OpenProfile();
                 using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
-                var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
+                var status = await held.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
                 var rule = new AllowWish(
                     run.Get(host)!, run.Get(destination)!, run.Get(methods)?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [], (long)Sizes.Parse(run.Get(up)),
                     (long)Sizes.Parse(run.Get(down)), run.Get(until)).ToRule([.. status.Hosts.Select(h => h.Name)], DateTimeOffset.UtcNow);
@@ -100,7 +100,7 @@ internal static class OutsideCommands
             using var profile = run.OpenProfile();
             using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
             var (_, hosts) = await ReadAsync(run, profile, held).ConfigureAwait(false);
-            var reply = await held.Server.Calls.CallAsync((c, o) => c.ReadRuleLogAsync(new RuleLogRequest { LastBytes = LogBytes }, o), Server.CallLimit, run.Stop).ConfigureAwait(false);
+            var reply = await held.Server.Inside.CallAsync((c, o) => c.ReadRuleLogAsync(new RuleLogRequest { LastBytes = LogBytes }, o), Server.CallLimit, run.Stop).ConfigureAwait(false);
             LoggedRequest[] all = [.. Encoding.UTF8.GetString(reply.End.Span).Split('\n').Select(LoggedRequest.Parse).OfType<LoggedRequest>().TakeLast((int)Math.Min(run.Get(lines) ?? 50, 100_000))];
             foreach (string line in all.Select(r => RequestLines.Text(r, hosts)).DefaultIfEmpty("  nothing was asked for yet"))
             {
@@ -132,7 +132,7 @@ internal static class OutsideCommands
         Invocation run, Client.Profile.SafeProfile profile, HeldSafe held)
     {
         var book = await new RuleChange(profile, held.Server).FetchAsync(run.Stop).ConfigureAwait(false);
-        var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
+        var status = await held.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
         return (book, status.Hosts.DistinctBy(h => h.Name).ToDictionary(h => h.Name, h => IPAddress.TryParse(h.Address, out var a) ? a : IPAddress.None, StringComparer.Ordinal));
     }
 }

@@ -5,6 +5,9 @@ namespace Safes.Cli.Commands;
 /// <summary>All commands of `safe`.</summary>
 internal static class Root
 {
+    /// <summary>Words are what was typed: none is the name of a file that holds more of them (`@file`), and one with a dash is an option until `--`.</summary>
+    public static ParseResult Parse(IReadOnlyList<string> typed) => Create().Parse(typed, new ParserConfiguration { ResponseFileTokenReplacer = null });
+
     public static RootCommand Create()
     {
         var root = new RootCommand("Work in a safe: one team's protected workspace on a server of its own.")

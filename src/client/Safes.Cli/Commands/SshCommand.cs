@@ -15,6 +15,11 @@ internal static class SshCommand
             using var held = await run.OpenHeldAsync(profile).ConfigureAwait(false);
             var way = await SshWay.FindAsync(held, run.Get(host)!, run.Stop).ConfigureAwait(false);
             (await InsideView.FetchAsync(held.Server, run.Stop).ConfigureAwait(false)).RequireShell();
+            foreach (string hint in way.Hints)
+            {
+                run.Screen.Hint(hint);
+            }
+
             way.Become([], run.Get(rest) ?? []);
         });
     }

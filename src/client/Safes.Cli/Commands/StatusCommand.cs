@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Safes.Cli.Explaining;
 using Safes.Client.Connection;
 using Safes.Client.Enrolment;
 using Safes.Client.Opening;
@@ -17,14 +18,25 @@ internal static class StatusCommand
     public static Command Create() => new Command("status", "Show who holds the safe open and what its hosts do.").With("safe status --json").Does(async run =>
     {
         using var profile = run.OpenProfile();
-        using var held = await HeldSafe.FindAsync(profile, run.Stop).ConfigureAwait(false);
+        HeldSafe? found;
+        try
+        {
+            found = await HeldSafe.FindAsync(profile, run.Stop).ConfigureAwait(false);
+        }
+        catch (FaultException e) when (e.Code == FaultCodes.SessionBusy)
+        {
+            await NotHeldAsync(run, profile, e).ConfigureAwait(false);
+            return;
+        }
+
+        using var held = found;
         if (held is null)
         {
             await NotHeldAsync(run, profile).ConfigureAwait(false);
             return;
         }
 
-        var status = await held.Server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
+        var status = await held.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
         string holders = string.Join(", ", status.Holders.Select(h => $"{Printable.Line(h.Member)} ({Printable.Line(h.Device)})"));
         string left = HostsLeft.Before(status.Hosts, status.SinceUnix) is { } age ? $", hosts as they were left {age} before" : "";
         run.Screen.Say($"{profile.Name}    {State(status.State)} since {At(status.SinceUnix)}{left}     held by {holders}");
@@ -43,7 +55,7 @@ internal static class StatusCommand
             run.Screen.Say($"  ! {TermWords.Ends(profile.Name, held.Left!.Value, DateTimeOffset.Now)}");
         }
 
-        foreach (string warning in status.Warnings)
+        foreach (string warning in status.Warnings.Concat(status.Share.Select(t => t.Text)))
         {
             run.Screen.Say($"  ! {Printable.Line(warning)}");
         }
@@ -57,20 +69,27 @@ internal static class StatusCommand
             ["zone"] = held.Zone,
             ["session_left_seconds"] = (long?)held.Left?.TotalSeconds,
             ["session_ends_soon"] = held.EndsSoon,
+            ["session_pid"] = held.Info["pid"],
             ["holders"] = new JsonArray([.. status.Holders.Select(h => (JsonNode)new JsonObject { ["member"] = h.Member, ["device"] = h.Device, ["since_unix"] = h.SinceUnix })]),
             ["hosts"] = HostLines.Json(status.Hosts),
             ["volume_bytes"] = status.VolumeBytes,
             ["volume_free_bytes"] = status.VolumeFreeBytes,
             ["share_bytes"] = status.ShareBytes,
             ["warnings"] = new JsonArray([.. status.Warnings.Select(w => (JsonNode)w)]),
+            ["share_troubles"] = new JsonArray([.. status.Share.Select(t => (JsonNode)new JsonObject
+            {
+                ["text"] = t.Text,
+                ["hosts"] = new JsonArray([.. t.Hosts.Select(h => (JsonNode)h)]),
+                ["contended"] = t.Contended,
+            })]),
         });
     });
 
     /// <summary>What was seen last is said to be old; what can be known without a session is asked now.</summary>
-    private static async Task NotHeldAsync(Invocation run, SafeProfile profile)
+    private static async Task NotHeldAsync(Invocation run, SafeProfile profile, FaultException? busy = null)
     {
         var (now, seen) = (DateTimeOffset.UtcNow, profile.Known.SeenUnix);
-        run.Screen.Say($"{profile.Name}    not held open by this device     safe open {profile.Name}");
+        run.Screen.Say(busy is null ? $"{profile.Name}    not held open by this device     safe open {profile.Name}" : $"{profile.Name}    {Explain.Of(busy, profile.Name).What}");
         run.Screen.Say($"  last seen {Ago(seen, now)}, at {At(seen)}: {Membership.Words(profile.Roster)}; its hosts are shown to who holds it open");
         var outlook = await Outlook.LookAsync(profile, run.Stop).ConfigureAwait(false);
         run.Screen.Say($"  {Words(profile, outlook)}");
@@ -82,6 +101,11 @@ internal static class StatusCommand
         }
 
         var result = new JsonObject { ["safe"] = profile.Name, ["held"] = false, ["seen_unix"] = seen, ["seen_seconds_ago"] = now.ToUnixTimeSeconds() - seen };
+        if (busy is not null)
+        {
+            result["session"] = new JsonObject { ["pid"] = busy.Details["pid"], ["computer"] = busy.Details["computer"], ["why"] = busy.Details["why"] };
+        }
+
         result["now"] = new JsonObject
         {
             ["answers"] = outlook.Answered,

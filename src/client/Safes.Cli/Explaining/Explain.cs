@@ -34,7 +34,7 @@ internal static class Explain
     }
 
     /// <summary>Anything else that went wrong is a fault of ours; its own words help whoever looks for it.</summary>
-    public static FaultException Unexpected(Exception e) => e as FaultException
+    public static FaultException Unexpected(Exception e) => e as FaultException ?? Unusable.Of(e)
         ?? new FaultException(FaultCodes.Internal, ("what", $"{e.GetType().Name}: {Printable.Line(e.Message)}"));
 
     private static void AddIf(JsonObject to, string name, string? value)

@@ -15,6 +15,7 @@ internal static class FileWords
         (FileChanged, f => new($"{File(f)} changed while it was under way{Why(f)}", "nothing of it has its name", "the same command again, when nobody writes to it")),
         (FileDamaged, f => new($"{File(f)} did not arrive as it was sent{Why(f)}", "nothing of it has its name", "the same command again; if it stays so, a disk or memory on the way is not sound")),
         (FileDenied, f => new($"this account may not read or write {File(f)}{(f["where"] == "device" || !f.Has("from") ? " on this device" : "")}{Why(f)}", Nothing)),
+        (FileFailed, f => new($"{File(f)} cannot be read or written on this device{Why(f)}", "nothing of it has its name; the others go on", "look at its disk or file system (dmesg), then the same command again")),
         (TransfersBusy, f => new($"too many files are under way{f.Tail("why")}", Nothing, "the same command again, when one of them has ended")),
         (ShareFull, f => new(
             $"{f.Safe} has no room for {File(f)}{Room(f)}", "what was there of it was removed; hosts and what was whole before go on", "safe status shows what fills the volume")),

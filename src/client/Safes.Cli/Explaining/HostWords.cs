@@ -10,7 +10,7 @@ internal static class HostWords
     [
         (HostExists, f => new($"there is a host {Name(f, "of that name")} already", Nothing, "safe host list")),
         (HostUnknown, f => new($"there is no host {Name(f, "of that name")}", Nothing, "safe host list")),
-        (HostName, f => new($"{Name(f, "that")} cannot be a host's name", Nothing, "1 to 32 of a-z, 0-9 and -, beginning with a letter")),
+        (HostName, f => new($"{Name(f, "that")} cannot be a host's name{f.Tail("why")}", Nothing, f.Has("why") ? "take another one" : "1 to 31 of a-z, 0-9 and -, a letter first, no - at the end")),
         (HostMemory, f => f.Bytes("wanted") % (1 << 20) != 0 ? new($"{f["wanted"]} bytes cannot be the size of a memory", Nothing, "whole MiB, such as 512M or 2G")
             : f.Bytes("least") is var least && f.Bytes("wanted") < least
             ? new($"{Size(f, "wanted")} is too little memory for {Name(f)}", Nothing, $"--memory with {Size(f, "least")} at least")

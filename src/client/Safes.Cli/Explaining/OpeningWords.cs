@@ -18,11 +18,12 @@ internal static class OpeningWords
         (AlreadyJoined, f => new(f.Or("what", $"this device has joined {f.Safe} already"), "nothing was changed", $"safe open{f.Argument}")),
         (Closing, f => new($"{f.Safe} is closing{f.Tail("detail", "why")}", "its hosts are being suspended; new sessions are refused until it is closed", "try again in a moment")),
         (FilesBusy, f => new(
-            $"{f.Safe} is still closing: {Holder(f)} has files open", "its key is still in the kernel; new sessions are refused",
+            $"{f.Safe} is still closing: {Holder(f)} has files open",
+            f.Or("key", "") == "absent" ? "its key has gone from the kernel; the volume is still attached, and new sessions are refused" : "its key is still in the kernel; new sessions are refused",
             "end that process on the server; closing goes on by itself")),
         (Faulted, f => new(
             $"{f.Safe} could not be closed{f.Tail("detail", "why", "holder")}", "it refuses sessions and goes on trying", "the supplier sees the holder with `safed status`")),
-        (Moved, f => new($"{f.Safe} changed while it was asked", "nothing was opened", "try again")),
+        (Moved, f => new($"{f.Safe} changed while it was asked", "nothing was opened or changed by this command", "try again")),
         (Unclaimed, f => new($"{f.Safe} waits for its owner: it has no key yet", Hint: "its owner runs: safe join ADDRESSFILE")),
         (NotOpen, f => new($"{f.Safe} is not open", Hint: $"safe open{f.Argument}")),
         (NoSession, f => new($"this device does not hold {f.Safe} open", f.Has("last") ? f["last"] : null, $"safe open{f.Argument}")),
@@ -37,6 +38,10 @@ internal static class OpeningWords
                 ? $"your password was on its way: if {f.Safe} is open now, this device does not hold it, and the lease ends that by itself"
                 : "your password was not sent; nothing was opened",
             $"safe open{f.Argument}{(f.Has("log") ? $"; if it ends again, see {f["log"]}" : "")}")),
+        (SessionBusy, f => new(
+            $"a session of this device{(f.Has("pid") ? $" (pid {f["pid"]}{(f.Has("computer") ? $" on {f["computer"]}" : "")})" : "")} has {f.Safe}{f.Tail("why")}",
+            "nothing was changed; a device has one session",
+            f.Has("computer") ? $"leave it there, on {f["computer"]}: safe leave" : "wait for it, or end it: safe leave")),
         (MemberExists, f => new($"{f.Or("member", "that member")} belongs to {f.Safe} already", "nothing was changed", "safe member list")),
         (MemberUnknown, f => new($"{f.Or("member", "that member")} does not belong to {f.Safe}", "nothing was changed", "safe member list")),
     ];

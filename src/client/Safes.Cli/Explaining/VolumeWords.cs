@@ -19,6 +19,8 @@ internal static class VolumeWords
         (MarkerWrong, f => Told(f, "the volume is of another day than the server's record of it")),
         (NoRoom, f => Told(f, "there is no room left on the volume or beneath it")),
         (StorageUnreachable, f => Told(f, "its storage does not answer")),
+        (StateReadOnly, f => Told(f, "the server cannot write its record of the safe")),
+        (RunFull, f => Told(f, "the server's run directory is full")),
     ];
 
     private static Explanation Told(Facts f, string what) =>

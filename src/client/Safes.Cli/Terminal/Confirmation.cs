@@ -34,14 +34,31 @@ internal static class Confirmation
 
     /// <summary>A yes at the terminal; anything else is a no.</summary>
     /// <param name="without">How to answer where there is no terminal.</param>
-    public static async Task<bool> AskAsync(Invocation run, string question, string without = "--fingerprint F, or --yes when it was compared already")
+    public static async Task<bool> AskAsync(Invocation run, string question, string without = "--fingerprint F, or --yes when it was compared already") =>
+        (await ReadAsync(run, question, without).ConfigureAwait(false)).Trim().ToUpperInvariant() is "Y" or "YES";
+
+    /// <summary>Goes on where <paramref name="agreed"/> (the command's --yes), or after a yes at the terminal.</summary>
+    /// <exception cref="FaultException">not-confirmed: a no, or there is no terminal to ask at.</exception>
+    public static async Task RequireAsync(Invocation run, bool agreed, string question)
+    {
+        run.Screen.Quiet();
+        if (!agreed && !await AskAsync(run, question, "--yes").ConfigureAwait(false))
+        {
+            throw new FaultException(FaultCodes.NotConfirmed, ("what", "it was not confirmed"), ("hint", "--yes"));
+        }
+    }
+
+    /// <summary>What is typed at the terminal.</summary>
+    /// <inheritdoc cref="AskAsync" path="/param"/>
+    /// <exception cref="FaultException">not-confirmed: there is no terminal.</exception>
+    public static async Task<string> ReadAsync(Invocation run, string question, string without)
     {
         try
         {
             using var tty = Fcntl.Open("/dev/tty", Fcntl.ReadWrite);
             Unistd.Write(tty, Encoding.UTF8.GetBytes(Printable.Line(question)));
             var answer = Task.Run(() => ReadLine(tty));
-            return (await answer.WaitAsync(run.Stop).ConfigureAwait(false)).Trim().ToUpperInvariant() is "Y" or "YES";
+            return await answer.WaitAsync(run.Stop).ConfigureAwait(false);
         }
         catch (LinuxException)
         {

@@ -69,6 +69,16 @@ internal sealed class Screen(TextWriter output, TextWriter error, bool terminal,
         }
     }
 
+    /// <summary>What somebody should know while another program has the output.</summary>
+    public void Hint(string line)
+    {
+        lock (writing)
+        {
+            error.Write($"  ! {Printable.Line(line)}\n");
+            error.Flush();
+        }
+    }
+
     /// <summary>Whether one line can be written over again.</summary>
     public bool IsTerminal => terminal;
 

@@ -12,15 +12,22 @@ namespace Safes.Client.Connection;
 /// TLS 1.3 to the server, both ends known by the hash of their public key (SPKI, SHA-256): the pin stands for name, date and
 /// chain. There is no session resumption, so each connection proves both keys.
 /// </summary>
-public sealed class PinnedTls(X509Certificate2 mine, ReadOnlyMemory<byte> serverPin)
+/// <param name="names">ALPN names before "h2": for whom at the other end the connection is.</param>
+public sealed class PinnedTls(X509Certificate2 mine, ReadOnlyMemory<byte> serverPin, params IReadOnlyList<SslApplicationProtocol> names)
 {
     /// <summary>How long a handshake may take.</summary>
     public static TimeSpan Limit { get; } = TimeSpan.FromSeconds(10);
 
-    /// <exception cref="FaultException">wrong-server, or no-server when nobody speaks TLS there.</exception>
+    /// <summary>
+    /// The key of the server's part that is always there, where another part of it is meant: it answers itself to names that it does not know.
+    /// Empty: there is none.
+    /// </summary>
+    public ReadOnlyMemory<byte> Resident { get; init; }
+
+    /// <exception cref="FaultException">wrong-server; other-version when the server does not know the names; or no-server when nobody speaks TLS there.</exception>
     public async Task<SslStream> HandshakeAsync(Stream under, CancellationToken stop)
     {
-        bool seen = false, right = false;
+        bool seen = false, right = false, resident = false;
         var tls = new SslStream(under, leaveInnerStreamOpen: false);
         try
         {
@@ -32,14 +39,15 @@ public sealed class PinnedTls(X509Certificate2 mine, ReadOnlyMemory<byte> server
                     TargetHost = "safes",
                     EnabledSslProtocols = SslProtocols.Tls13,
                     AllowTlsResume = false,
-                    ApplicationProtocols = [SslApplicationProtocol.Http2],
+                    ApplicationProtocols = [.. names, SslApplicationProtocol.Http2],
                     ClientCertificateContext = SslStreamCertificateContext.Create(mine, null, offline: true),
                     CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
                     RemoteCertificateValidationCallback = (_, peer, _, _) =>
                     {
                         seen = true;
-                        return right = peer is X509Certificate2 certificate &&
-                            CryptographicOperations.FixedTimeEquals(TlsIdentity.Pin(certificate), serverPin.Span);
+                        byte[] pin = peer is X509Certificate2 certificate ? TlsIdentity.Pin(certificate) : [];
+                        resident = CryptographicOperations.FixedTimeEquals(pin, Resident.Span);
+                        return right = CryptographicOperations.FixedTimeEquals(pin, serverPin.Span);
                     },
                 },
                 time.Token).ConfigureAwait(false);
@@ -50,7 +58,7 @@ public sealed class PinnedTls(X509Certificate2 mine, ReadOnlyMemory<byte> server
             await tls.DisposeAsync().ConfigureAwait(false);
             if (seen && !right)
             {
-                throw new FaultException(FaultCodes.WrongServer);
+                throw resident && !Resident.IsEmpty ? ServerFault.OtherVersion() : new FaultException(FaultCodes.WrongServer);
             }
 
             if (e is AuthenticationException or IOException or SocketException || (e is OperationCanceledException && !stop.IsCancellationRequested))

@@ -25,7 +25,7 @@ internal static class Reaching
             () => new FaultException(FaultCodes.NoTunnel, ("endpoint", address.Endpoint), ("seconds", $"{TunnelLimit.TotalSeconds:0}")),
             async time =>
             {
-                var tunnel = await DeviceTunnel.EnsureAsync(settings, privateKey, () => WriteWgQuick(places, settings, privateKey), time).ConfigureAwait(false);
+                var tunnel = await DeviceTunnel.EnsureAsync(settings, privateKey, places.Tunnels, () => WriteWgQuick(places, settings, privateKey), time).ConfigureAwait(false);
                 return (tunnel, tunnel.Ours ? "" : tunnel.How);
             },
             stop);
@@ -35,6 +35,11 @@ internal static class Reaching
     internal static async Task<(Server Server, DeviceTunnel Tunnel)> ConnectAsync(Steps steps, Places places, AddressFile address, DeviceKeys keys, CancellationToken stop)
     {
         var tunnel = await TunnelAsync(steps, places, address, keys.WireGuard, stop).ConfigureAwait(false);
+        if (!tunnel.Ours && await DeviceTunnel.FindAsync(tunnel.Settings).ConfigureAwait(false) is { Kept: false })
+        {
+            steps.Tell(new Report(ReportKind.Notice, "tunnel", "nothing is seen that keeps whoever holds the gateway from this computer's own services: safe doctor"));
+        }
+
         return (new Server(address, keys), tunnel);
     }
 
@@ -60,11 +65,10 @@ internal static class Reaching
         }
     }
 
-    /// <summary>For people who make the tunnel with another program: the file lies with what lives only until the next start.</summary>
+    /// <summary>For people who make the tunnel with another program: it has this device's key in it, and lies beside that.</summary>
     private static string WriteWgQuick(Places places, TunnelSettings settings, SecretBuffer privateKey)
     {
-        places.MakeRuntime();
-        string path = Path.Combine(places.Runtime, $"{settings.Interface}.conf");
+        string path = Path.Combine(places.Tunnels, $"{settings.Interface}.conf");
         using var text = WireGuardText.ForWgQuick(settings, privateKey);
         using var bytes = text.Borrow();
         PrivateFile.Write(path, bytes.Span);

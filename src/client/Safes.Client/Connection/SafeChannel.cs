@@ -15,7 +15,7 @@ public delegate Task<SslStream> Dial(CancellationToken stop);
 /// Calls to a server. Every failure is a <see cref="FaultException"/> that names its cause; what gRPC's status codes do not
 /// tell apart is told by how far the connection came.
 /// </summary>
-public sealed class SafeChannel : IDisposable
+public abstract class PinnedCalls<TCalls> : IDisposable
 {
     private const string FaultTrailer = "fault-bin";
 
@@ -23,11 +23,10 @@ public sealed class SafeChannel : IDisposable
     private static readonly TimeSpan Ping = TimeSpan.FromSeconds(5);
 
     private readonly GrpcChannel channel;
-    private readonly Safe.SafeClient calls;
     private volatile FaultException? refusedDial;
     private volatile bool dialled, answered;
 
-    public SafeChannel(Dial dial)
+    protected PinnedCalls(Dial dial, Func<CallInvoker, TCalls> calls)
     {
         channel = GrpcChannel.ForAddress("https://safe", new GrpcChannelOptions
         {
@@ -60,20 +59,22 @@ public sealed class SafeChannel : IDisposable
                 },
             },
         });
-        calls = new Safe.SafeClient(channel);
+        Calls = calls(channel.CreateCallInvoker());
     }
 
     /// <summary>This device's session, named in every call once there is one; empty before.</summary>
     public ByteString Session { get; set; } = ByteString.Empty;
 
-    private Metadata Headers => Session.IsEmpty ? [] : new Metadata { { CallHeaders.Session, Session.ToByteArray() } };
+    protected TCalls Calls { get; }
+
+    protected Metadata Headers => Session.IsEmpty ? [] : new Metadata { { CallHeaders.Session, Session.ToByteArray() } };
 
     /// <summary>Makes one call with a deadline.</summary>
-    public async Task<T> CallAsync<T>(Func<Safe.SafeClient, CallOptions, AsyncUnaryCall<T>> call, TimeSpan limit, CancellationToken stop)
+    public async Task<T> CallAsync<T>(Func<TCalls, CallOptions, AsyncUnaryCall<T>> call, TimeSpan limit, CancellationToken stop)
     {
         try
         {
-            using var made = call(calls, new CallOptions(Headers, DateTime.UtcNow + limit, stop));
+            using var made = call(Calls, new CallOptions(Headers, DateTime.UtcNow + limit, stop));
             var reply = await made.ResponseAsync.ConfigureAwait(false);
             answered = true;
             return reply;
@@ -86,9 +87,9 @@ public sealed class SafeChannel : IDisposable
 
     /// <summary>Makes a call that answers with a stream.</summary>
     public async IAsyncEnumerable<T> StreamAsync<T>(
-        Func<Safe.SafeClient, CallOptions, AsyncServerStreamingCall<T>> call, TimeSpan limit, [EnumeratorCancellation] CancellationToken stop)
+        Func<TCalls, CallOptions, AsyncServerStreamingCall<T>> call, TimeSpan limit, [EnumeratorCancellation] CancellationToken stop)
     {
-        using var made = call(calls, new CallOptions(Headers, DateTime.UtcNow + limit, stop));
+        using var made = call(Calls, new CallOptions(Headers, DateTime.UtcNow + limit, stop));
         while (true)
         {
             try
@@ -109,16 +110,6 @@ public sealed class SafeChannel : IDisposable
         }
     }
 
-    /// <summary>Opens a call that streams both ways; its failures go through <see cref="Cause"/>.</summary>
-    public AsyncDuplexStreamingCall<LeaseAnswer, LeaseChallenge> Renew(CancellationToken stop) =>
-        calls.Renew(new CallOptions(cancellationToken: stop));
-
-    /// <summary>Sends files; failures as with <see cref="Renew"/>. It lasts as long as it takes.</summary>
-    public AsyncDuplexStreamingCall<PutRequest, PutReply> Put(CancellationToken stop) => calls.Put(new CallOptions(Headers, cancellationToken: stop));
-
-    /// <inheritdoc cref="Put"/>
-    public AsyncDuplexStreamingCall<GetRequest, GetReply> Get(CancellationToken stop) => calls.Get(new CallOptions(Headers, cancellationToken: stop));
-
     /// <summary>What a failed call means.</summary>
     public Exception Cause(RpcException e, CancellationToken stop)
     {
@@ -129,13 +120,17 @@ public sealed class SafeChannel : IDisposable
 
         if (e.Trailers.GetValueBytes(FaultTrailer) is { } bytes)
         {
-            var fault = Fault.Parser.ParseFrom(bytes);
-            return new FaultException(FaultCodes.Find(fault.Code), [.. fault.Details.Select(d => (d.Key, d.Value)), ("from", "server")]);
+            return ServerFault.Of(Fault.Parser.ParseFrom(bytes));
         }
 
         if (refusedDial is { } refused)
         {
             return refused;
+        }
+
+        if (e.StatusCode is StatusCode.Unimplemented)
+        {
+            return ServerFault.OtherVersion();    // it has no such call
         }
 
         if (e.StatusCode is StatusCode.DeadlineExceeded)
@@ -151,9 +146,33 @@ public sealed class SafeChannel : IDisposable
         }
 
         return broken && e.Status.DebugException is not null
-            ? new FaultException(FaultCodes.NoServer, ("why", "the connection was lost"))
+            ? ServerFault.Lost()
             : new FaultException(FaultCodes.Internal, ("what", $"{e.StatusCode}: {e.Status.Detail}"), ("from", "server"));
     }
 
-    public void Dispose() => channel.Dispose();
+    public void Dispose()
+    {
+        channel.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}
+
+/// <summary>Calls to the part of a server that is always there.</summary>
+public sealed class SafeChannel(Dial dial) : PinnedCalls<Safe.SafeClient>(dial, invoker => new Safe.SafeClient(invoker))
+{
+    /// <summary>Opens a call that streams both ways; its failures go through <see cref="PinnedCalls{TCalls}.Cause"/>.</summary>
+    public AsyncDuplexStreamingCall<LeaseAnswer, LeaseChallenge> Renew(CancellationToken stop) => Calls.Renew(new CallOptions(cancellationToken: stop));
+}
+
+/// <summary>Calls to the inside of an open safe.</summary>
+public sealed class InsideChannel(Dial dial) : PinnedCalls<Inside.InsideClient>(dial, invoker => new Inside.InsideClient(invoker))
+{
+    /// <summary>Sends files; failures go through <see cref="PinnedCalls{TCalls}.Cause"/>. It lasts as long as it takes.</summary>
+    public AsyncDuplexStreamingCall<PutRequest, PutReply> Put(CancellationToken stop) => Calls.Put(new CallOptions(Headers, cancellationToken: stop));
+
+    /// <inheritdoc cref="Put"/>
+    public AsyncDuplexStreamingCall<GetRequest, GetReply> Get(CancellationToken stop) => Calls.Get(new CallOptions(Headers, cancellationToken: stop));
+
+    /// <summary>What hosts do and what everybody should know, until the safe is closed or the session is over.</summary>
+    public AsyncServerStreamingCall<Seen> Watch(CancellationToken stop) => Calls.Watch(new WatchRequest(), new CallOptions(Headers, cancellationToken: stop));
 }

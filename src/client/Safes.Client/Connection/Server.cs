@@ -1,4 +1,6 @@
+using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
+using Google.Protobuf;
 using Safes.Client.Profile;
 using Safes.Client.Tunnel;
 using Safes.Contracts;
@@ -20,27 +22,51 @@ public sealed class Server : IDisposable
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(5);
 
     private readonly X509Certificate2 certificate;
-    private readonly Dial dial;
+    private readonly Func<CancellationToken, Task<Stream>> reach;
+    private readonly PinnedTls tls;
+    private ByteString session = ByteString.Empty;
 
-    public Server(AddressFile address, DeviceKeys keys, Dial? dial = null)
+    /// <param name="reach">Connects to the control port; null: through the device's tunnel.</param>
+    public Server(AddressFile address, DeviceKeys keys, Func<CancellationToken, Task<Stream>>? reach = null)
     {
         Address = address;
         certificate = keys.CreateCertificate();
-        var tls = new PinnedTls(certificate, address.ServerPin);
-        this.dial = dial ?? (async stop => await tls.HandshakeAsync(await ReachAsync(SafeProfile.TunnelOf(address), stop).ConfigureAwait(false), stop).ConfigureAwait(false));
-        Calls = new SafeChannel(this.dial);
+        this.reach = reach ?? (stop => ReachAsync(SafeProfile.TunnelOf(address), stop));
+        tls = new PinnedTls(certificate, address.ServerPin);
+        (Calls, Inside) = (new SafeChannel(DialAsync), new InsideChannel(DialInsideAsync));
     }
 
     public AddressFile Address { get; }
 
+    /// <summary>The part that is always there: who belongs to the safe, opening, the lease.</summary>
     public SafeChannel Calls { get; private set; }
 
-    /// <summary>Gives up the connection and makes another one at the next call.</summary>
+    /// <summary>The inside of the open safe, by a connection of its own.</summary>
+    public InsideChannel Inside { get; private set; }
+
+    /// <summary>The inside's key as it was told last; empty: it is asked for.</summary>
+    public ByteString InsidePin { get; set; } = ByteString.Empty;
+
+    /// <summary>This device's session, named in every call once there is one; empty before.</summary>
+    public ByteString Session
+    {
+        get => session;
+        set => session = Calls.Session = Inside.Session = value;
+    }
+
+    /// <summary>Gives up the connections and makes others at the next call.</summary>
     public void Reconnect()
     {
-        var session = Calls.Session;
         Calls.Dispose();
-        Calls = new SafeChannel(dial) { Session = session };
+        Calls = new SafeChannel(DialAsync) { Session = session };
+        ReconnectInside();
+    }
+
+    /// <summary>Gives up the connection to the inside and makes another one at the next call.</summary>
+    public void ReconnectInside()
+    {
+        Inside.Dispose();
+        Inside = new InsideChannel(DialInsideAsync) { Session = session };
     }
 
     /// <exception cref="FaultException">Any cause of not reaching it, or clock-wrong.</exception>
@@ -92,9 +118,37 @@ public sealed class Server : IDisposable
 
     public void Dispose()
     {
+        Inside.Dispose();
         Calls.Dispose();
         certificate.Dispose();
     }
+
+    private async Task<SslStream> DialAsync(CancellationToken stop) => await tls.HandshakeAsync(await reach(stop).ConfigureAwait(false), stop).ConfigureAwait(false);
+
+    /// <summary>The inside makes its key anew at each opening, and when it has crashed: the server's part that is always there says which one it is.</summary>
+    private async Task<SslStream> DialInsideAsync(CancellationToken stop)
+    {
+        var known = InsidePin;
+        if (!known.IsEmpty)
+        {
+            try
+            {
+                return await HandshakeAsync(known, stop).ConfigureAwait(false);
+            }
+            catch (FaultException e) when (e.Code == FaultCodes.WrongServer || e.Code == FaultCodes.NoServer)
+            {
+                // Another one by now, or none: that is asked.
+            }
+        }
+
+        var reply = await Calls.CallAsync((c, o) => c.GetInsideAsync(new InsideRequest(), o), CallLimit, stop).ConfigureAwait(false);
+        InsidePin = reply.Pin;
+        return await HandshakeAsync(reply.Pin, stop).ConfigureAwait(false);
+    }
+
+    private async Task<SslStream> HandshakeAsync(ByteString pin, CancellationToken stop) =>
+        await new PinnedTls(certificate, pin.Memory, new SslApplicationProtocol(InsideProtocol.Name.ToArray())) { Resident = Address.ServerPin }
+            .HandshakeAsync(await reach(stop).ConfigureAwait(false), stop).ConfigureAwait(false);
 
     private bool Belongs(SafeRoster roster) =>
         roster.Genesis.ServerPin.AsSpan().SequenceEqual(Address.ServerPin)

@@ -1,6 +1,7 @@
 using Safes.Client.Connection;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
+using Safes.Client.Tunnel;
 using Safes.Contracts;
 using Safes.Keys;
 
@@ -9,7 +10,7 @@ namespace Safes.Client.Doctor;
 /// <summary>Finds out what on this device keeps a safe from being opened. Nothing is changed, no password is asked, no tunnel made.</summary>
 public static class DeviceDoctor
 {
-    private static readonly string[] TunnelTools = ["ip", "wg"];
+    private static readonly string[] TunnelTools = ["ip", "wg", "nft"];
 
     /// <summary>All findings, as they come: of the device, then of each safe it belongs to.</summary>
     public static async IAsyncEnumerable<Finding> FindAsync(
@@ -25,6 +26,10 @@ public static class DeviceDoctor
         foreach (string name in profiles.Names.Where(n => only is null || n == only))
         {
             yield return await OfSafeAsync(profiles, name, facts, stop).ConfigureAwait(false);
+            if (await GatewayAsync(profiles, name).ConfigureAwait(false) is { } found)
+            {
+                yield return found;
+            }
         }
     }
 
@@ -41,7 +46,7 @@ public static class DeviceDoctor
 
         string[] missing = [.. TunnelTools.Where(p => !facts.Programs.Contains(p))];
         return missing.Length > 0
-            ? Finding.Must(name, $"{string.Join(" and ", missing)} not found", "the tunnel is made with them", "apt install iproute2 wireguard-tools")
+            ? Finding.Must(name, $"{string.Join(" and ", missing)} not found", "the tunnel is made with them, and nft keeps the gateway from this computer", "apt install iproute2 wireguard-tools nftables")
             : facts.KernelHasWireGuard ? Finding.Good(name, "in the kernel")
             : facts.Programs.Contains("wireguard-go") ? Finding.Good(name, "by wireguard-go: the kernel has none")
             : Finding.Must(name, "neither in the kernel nor as wireguard-go", "a safe is reached through it alone", "apt install wireguard-go");
@@ -113,6 +118,26 @@ public static class DeviceDoctor
             name, $"no answer from {endpoint}", "UDP to that port is the only way in: blocked here, the server down, or this device not approved (any more)",
             "try another network; ask the supplier whether the server is up, an owner whether you are a member"),
     };
+
+    /// <summary>Whether what comes out of a tunnel reaches this computer's own services.</summary>
+    public static Finding Kept(string name, string interfaceName, bool kept) => kept
+        ? Finding.Good(name, $"nothing comes out of {interfaceName} that was not begun here")
+        : Finding.Should(
+            name, $"nothing is seen that keeps whoever holds the gateway from this computer's own services ({interfaceName})", "he reaches whatever listens here, on every port",
+            "take the tunnel down and let `safe open` make it as root; or use what safe vpn config prints, which says it for NetworkManager, too");
+
+    private static async Task<Finding?> GatewayAsync(Profiles profiles, string name)
+    {
+        try
+        {
+            using var profile = profiles.Open(name);
+            return await DeviceTunnel.FindAsync(profile.Tunnel).ConfigureAwait(false) is var (found, kept) ? Kept(name, found, kept) : null;
+        }
+        catch (FaultException)
+        {
+            return null;    // what is wrong with it is told already
+        }
+    }
 
     private static async Task<Finding> OfSafeAsync(Profiles profiles, string name, DeviceFacts facts, CancellationToken stop)
     {

@@ -12,7 +12,7 @@ namespace Safes.Client.Doctor;
 public sealed record DeviceFacts(
     bool MayManageNetwork, bool KernelHasWireGuard, IReadOnlySet<string> Programs, long FreeMemory, bool Synchronised, bool Unicode, bool SshIncludes, DateTimeOffset Now)
 {
-    private static readonly string[] ModuleLists = ["modules.dep", "modules.builtin"], Wanted = ["ip", "wg", "wireguard-go", "ssh", "ssh-keygen"];
+    private static readonly string[] ModuleLists = ["modules.dep", "modules.builtin"], Wanted = ["ip", "wg", "nft", "wireguard-go", "ssh", "ssh-keygen"];
 
     public static DeviceFacts OfThisDevice(Places places) => new(
         Capabilities.MayManageNetwork,

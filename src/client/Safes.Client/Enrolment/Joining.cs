@@ -17,6 +17,15 @@ namespace Safes.Client.Enrolment;
 /// </summary>
 public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuffer>> askPassword)
 {
+    /// <summary>Who joins is to own it, alone or with others.</summary>
+    public bool AsOwner { get; init; }
+
+    /// <summary>The fingerprint of an owner's device, as the person who joins was told it.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>Asks whoever joins a safe of somebody else's whether that is whom he expects.</summary>
+    public Func<SafeRoster, Task> ConfirmOwners { get; init; } = _ => Task.CompletedTask;
+
     private static readonly TimeSpan JoinLimit = TimeSpan.FromSeconds(60), ClaimLimit = TimeSpan.FromMinutes(10);
 
     /// <param name="address">Where to.</param>
@@ -53,7 +62,7 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
                 { State: State.Unclaimed } when address.Safe is null => await ClaimAsync(server, keys, stop).ConfigureAwait(false),
                 { State: State.Unclaimed } => throw new FaultException(FaultCodes.Unclaimed),
                 // The answer to an earlier join may have been lost on the way.
-                { Joined: true } => (await server.FetchRosterAsync(null, stop).ConfigureAwait(false), hello.Images.ToNames()),
+                { Joined: true } => (await TellOwnersAsync(await server.FetchRosterAsync(null, stop).ConfigureAwait(false), keys).ConfigureAwait(false), hello.Images.ToNames()),
                 _ when address.Safe is null => throw new FaultException(FaultCodes.AlreadyJoined, ("what", "this safe has its owner already")),
                 _ => await JoinAsync(server, keys, stop).ConfigureAwait(false),
             };
@@ -63,7 +72,7 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
             }
 
             keys.ForgetFirstSeed();
-            ClockWitness.Keep(SafeProfile.Bind(profiles.Places, address, keys, roster, new Known(roster.Count, "", 0, images)));
+            ClockWitness.Keep(SafeProfile.Bind(profiles.Places, address, keys, roster, new Known(roster.Count, "", 0, images, Owners.Of(roster))));
             profiles.DropPending();
             steps.Tell(new Report(ReportKind.Done, "images it will run", Images.Words(images)));
             return SafeProfile.Load(profiles.Places, address.Name);
@@ -77,6 +86,7 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
 
     private async Task<(SafeRoster Roster, Dictionary<string, string> Images)> ClaimAsync(Server server, DeviceKeys keys, CancellationToken stop)
     {
+        Owners.ExpectMyself(Fingerprint.Of(SigningKey.PublicKey(keys.Signing)), Owner);
         using var password = await askPassword().ConfigureAwait(false);
         var key = await server.GetOneTimeKeyAsync(stop).ConfigureAwait(false);
         if (key.ServerShare.Length != 32)
@@ -106,7 +116,22 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
         var hello = await server.HelloAsync(stop).ConfigureAwait(false);
         var shown = await server.FetchRosterAsync(null, stop).ConfigureAwait(false);
         shown.CheckContinues(roster.Position);
+        steps.Tell(new Report(ReportKind.Done, "owners", Owners.Words(shown, keys.Device)));
         return (shown, hello.Images.ToNames());
+    }
+
+    /// <summary>Before anything of this device's leaves it.</summary>
+    private async Task<SafeRoster> TellOwnersAsync(SafeRoster roster, DeviceKeys keys)
+    {
+        bool mine = Owners.Is(roster, keys.Device);
+        steps.Tell(new Report(mine ? ReportKind.Done : ReportKind.Notice, "owners", Owners.Words(roster, keys.Device)));
+        Owners.Expect(roster, keys.Device, AsOwner, Owner);
+        if (!mine && Owner is null)
+        {
+            await ConfirmOwners(roster).ConfigureAwait(false);
+        }
+
+        return roster;
     }
 
     private async Task<(SafeRoster Roster, Dictionary<string, string> Images)> JoinAsync(Server server, DeviceKeys keys, CancellationToken stop)
@@ -118,6 +143,7 @@ public sealed class Joining(Profiles profiles, Steps steps, Func<Task<SecretBuff
         }
 
         steps.Tell(new Report(ReportKind.Done, "members", $"{Membership.Words(roster)}, as in your address"));
+        await TellOwnersAsync(roster, keys).ConfigureAwait(false);
         using var password = await askPassword().ConfigureAwait(false);
         using var ck = Sealing.Hash(keys, password, roster.Safe);
         using var fresh = KemKeyPair.NewSeed();

@@ -21,7 +21,7 @@ public sealed class MemberAddition(SafeProfile profile, Server server)
     public async Task<(AddMember Entry, SafeRoster Resulting)> PrepareAsync(IdFile id, bool owner, CancellationToken stop)
     {
         var roster = await server.FetchRosterAsync(profile.Roster, stop).ConfigureAwait(false);
-        profile.Remember(roster, profile.Known.Images);
+        profile.Remember(roster);
         if (!roster.MemberOf(profile.Device).IsOwner)
         {
             throw new FaultException(FaultCodes.NotOwner, ("owners", string.Join(", ", roster.Members.Where(m => m.IsOwner).Select(m => m.Name))));
@@ -62,7 +62,7 @@ public sealed class MemberAddition(SafeProfile profile, Server server)
             throw new FaultException(FaultCodes.RosterForked, ("why", "its answer is about another list of members"));
         }
 
-        profile.Remember(resulting, profile.Known.Images);
+        profile.Remember(resulting);
         var device = resulting.FindDevice(entry.Identity.Device)!;
         return profile.Address with
         {

@@ -10,7 +10,7 @@ public sealed class InsideView(NetworkReply reply)
     public NetworkReply Reply => reply;
 
     public static async Task<InsideView> FetchAsync(Server server, CancellationToken stop) =>
-        new(await server.Calls.CallAsync((c, o) => c.GetNetworkAsync(new NetworkRequest(), o), Server.CallLimit, stop).ConfigureAwait(false));
+        new(await server.Inside.CallAsync((c, o) => c.GetNetworkAsync(new NetworkRequest(), o), Server.CallLimit, stop).ConfigureAwait(false));
 
     /// <exception cref="FaultException">host-unknown.</exception>
     public NetworkHost Find(string host) => reply.Hosts.FirstOrDefault(h => h.Name == host) ?? throw new FaultException(FaultCodes.HostUnknown, ("host", host));

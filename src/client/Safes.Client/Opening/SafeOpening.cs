@@ -46,9 +46,11 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
                 {
                     var asked = BootClock.Now;
                     var opened = await OpenAsync(server, ck, stop).ConfigureAwait(false);
-                    TellOpened(opened, hashed, BootClock.Now - begun);
+                    var look = await server.Inside.CallAsync((c, o) => c.LookAsync(new LookRequest(), o), Server.CallLimit, stop).ConfigureAwait(false);
+                    TellOpened(opened, look, hashed, BootClock.Now - begun);
+                    profile.Remember(profile.Roster, owners: Owners.Of(profile.Roster));
                     await CheckRulesAsync(server, stop).ConfigureAwait(false);
-                    return new OpenedSafe(server, tunnel, opened, new SessionTerm(asked, TimeSpan.FromSeconds(opened.MaxSeconds)));
+                    return new OpenedSafe(server, tunnel, opened, look, new SessionTerm(asked, TimeSpan.FromSeconds(opened.MaxSeconds)));
                 }
                 catch (FaultException e) when (e.Code == FaultCodes.Moved && move < MostMoves)
                 {
@@ -129,12 +131,24 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
             }
 
             var changes = Membership.Changes(before, roster);
-            profile.Remember(roster, profile.Known.Images);
+            profile.Remember(roster);
             ClockWitness.Keep(profile);
+            TellOwners(before, roster);
             string what = changes.Count == 0 ? "nothing changed since" : $"{string.Join("; ", changes)} since";
             return (roster, $"{Membership.Words(roster)}, {what} {since.ToString("d MMM HH:mm", CultureInfo.InvariantCulture)}");
         },
         stop);
+
+    /// <summary>Compared with whom the person was told of at the last open, not with what other commands have fetched since.</summary>
+    private void TellOwners(SafeRoster before, SafeRoster now)
+    {
+        var (told, owners) = (profile.Known.Owners ?? Owners.Of(before), Owners.Of(now));
+        steps.Tell(new Report(ReportKind.Done, "owners", Owners.Words(now, profile.Keys.Device)));
+        if (!told.SequenceEqual(owners, StringComparer.Ordinal))
+        {
+            steps.Tell(new Report(ReportKind.Notice, "owners changed", $"they were {string.Join(", ", told)}; they are {string.Join(", ", owners)}"));
+        }
+    }
 
     // The safe is open, and whoever opened it has to be able to mend the rules: it is said, and loudly.
     private async Task CheckRulesAsync(Server server, CancellationToken stop)
@@ -170,13 +184,25 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
         try
         {
             Opened? opened = null;
+            using var seen = new HostsSeen(server, step => ServerSteps.Tell(steps, step));
             await foreach (var progress in server.Calls.StreamAsync((c, o) => c.Open(request, o), OpenLimit, stop).ConfigureAwait(false))
             {
-                ServerSteps.Tell(steps, progress.Step);
+                if (progress.Inside is { } inside)
+                {
+                    (server.Session, server.InsidePin) = (inside.Session, inside.Pin);
+                    seen.Begin();
+                }
+                else
+                {
+                    ServerSteps.Tell(steps, progress.Step);
+                }
+
                 opened = progress.Opened ?? opened;
             }
 
-            server.Calls.Session = opened?.Session ?? throw new FaultException(FaultCodes.Internal, ("what", "it did not say that it is open"), ("from", "server"));
+            await seen.EndAsync().ConfigureAwait(false);
+            server.InsidePin = opened?.InsidePin ?? server.InsidePin;
+            server.Session = opened?.Session ?? throw new FaultException(FaultCodes.Internal, ("what", "it did not say that it is open"), ("from", "server"));
             return opened;
         }
         catch (FaultException e) when (e.Code == FaultCodes.WrongPassword)
@@ -191,7 +217,7 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
         }
     }
 
-    private void TellOpened(Opened opened, TimeSpan hashed, TimeSpan all)
+    private void TellOpened(Opened opened, LookReply look, TimeSpan hashed, TimeSpan all)
     {
         string times = string.Create(CultureInfo.InvariantCulture, $"{all.TotalSeconds:0.0} s ({hashed.TotalSeconds:0.0} s of it your password's hash)");
         if (Renews is not null)
@@ -202,7 +228,7 @@ public sealed partial class SafeOpening(SafeProfile profile, Steps steps, Func<T
 
         steps.Tell(new Report(ReportKind.Done, opened.JoinedOpen ? "joined, it was open" : "opened", times));
         // Who joins an open safe finds hosts as others have them, not as anybody left them.
-        var hosts = opened.JoinedOpen ? opened.Hosts.Select(h => new Host(h) { SuspendedUnix = 0 }).ToList() : (IReadOnlyCollection<Host>)opened.Hosts;
+        var hosts = opened.JoinedOpen ? look.Hosts.Select(h => new Host(h) { SuspendedUnix = 0 }).ToList() : (IReadOnlyCollection<Host>)look.Hosts;
         steps.Tell(new Report(ReportKind.Done, "hosts", HostsLeft.Words(hosts, DateTimeOffset.UtcNow)));
     }
 

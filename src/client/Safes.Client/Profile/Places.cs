@@ -1,10 +1,10 @@
-using Safes.Contracts;
-using Safes.Linux;
-
 namespace Safes.Client.Profile;
 
-/// <summary>Where things lie on the device: what is kept by XDG_CONFIG_HOME, what lives with a session by XDG_RUNTIME_DIR.</summary>
-public sealed record Places(string Config, string Runtime)
+/// <summary>
+/// Where things lie on the device: all below one directory that is the person's own. Nothing is looked for where others can make something, nor
+/// where only some of a person's shells look (XDG_RUNTIME_DIR is another one, or none, under cron, `su -` and sudo, and goes with a logout).
+/// </summary>
+public sealed record Places(string Config)
 {
     public static Places FromEnvironment()
     {
@@ -12,31 +12,14 @@ public sealed record Places(string Config, string Runtime)
             ? h : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         string config = Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { Length: > 0 } c && Path.IsPathRooted(c)
             ? c : Path.Combine(home, ".config");
-        return new Places(Path.Combine(config, "safes"), FindRuntime());
+        string safes = Path.Combine(config, "safes");
+        // A person's own link there is his affair; what it leads to is looked at as if it lay there.
+        return new Places(new FileInfo(safes).LinkTarget is null ? safes : File.ResolveLinkTarget(safes, returnFinalTarget: true)?.FullName ?? safes);
     }
 
     /// <summary>The snippet that plain ssh includes.</summary>
     public string SshConfig => Path.Combine(Config, "ssh_config");
 
-    private static string FindRuntime()
-    {
-        uint user = Unistd.EffectiveUser;
-        if (Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } given && Path.IsPathRooted(given) && Directory.Exists(given))
-        {
-            return Path.Combine(given, "safes");
-        }
-
-        string usual = $"/run/user/{user}";
-        return Directory.Exists(usual) ? Path.Combine(usual, "safes") : Path.Combine(Path.GetTempPath(), $"safes-{user}");
-    }
-
-    /// <summary>Makes the runtime directory; one that others prepared for us (it may lie in /tmp) is refused.</summary>
-    public void MakeRuntime()
-    {
-        PrivateFile.MakeDirectory(Runtime);
-        if (new DirectoryInfo(Runtime).LinkTarget is not null)
-        {
-            throw new FaultException(FaultCodes.UnsafePermissions, ("path", Runtime), ("mode", "a link"));
-        }
-    }
+    /// <summary>Configurations for other programs that make tunnels, and what is remembered of tunnels made here.</summary>
+    public string Tunnels => Path.Combine(Config, ".tunnels");
 }

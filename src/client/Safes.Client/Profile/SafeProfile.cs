@@ -13,7 +13,9 @@ namespace Safes.Client.Profile;
 /// </summary>
 public sealed class SafeProfile : IDisposable
 {
-    private const string KeysFile = "device.keys", AddressName = "address", RosterName = "roster", KnownName = "known.json";
+    private const string KeysFile = "device.keys", AddressName = "address", RosterName = "roster", KnownName = "known.json", LockName = "profile.lock";
+
+    private static readonly TimeSpan AloneLimit = TimeSpan.FromSeconds(10);
 
     private readonly Places places;
 
@@ -31,18 +33,24 @@ public sealed class SafeProfile : IDisposable
 
     public DeviceKeys Keys { get; }
 
-    /// <summary>As last verified; only ever extended.</summary>
+    /// <summary>
+    /// As last verified; only ever extended. It may be behind <see cref="Known"/>, whose head every roster has to continue that a server shows: then
+    /// the rest is fetched.
+    /// </summary>
     public SafeRoster Roster { get; private set; }
 
     public Known Known { get; private set; }
 
-    /// <summary>Where what lives with a session lies. Its name differs between devices that share a runtime directory.</summary>
-    public string RuntimeDirectory => Path.Combine(places.Runtime, $"{Name}-{Keys.Device.ToString()[..8]}");
+    /// <summary>Keys, address, roster.</summary>
+    public string Home => Path.Combine(places.Config, Name);
 
-    public string SocketPath => Path.Combine(RuntimeDirectory, "session.sock");
+    /// <summary>Where what lives with a session lies: one place, whichever shell of this person asks.</summary>
+    public string SessionDirectory => Path.Combine(Home, "session");
+
+    public string SocketPath => Path.Combine(SessionDirectory, "session.sock");
 
     /// <summary>How the last session ended, for who asks later.</summary>
-    public string EndedPath => Path.Combine(RuntimeDirectory, "ended.json");
+    public string EndedPath => Path.Combine(SessionDirectory, "ended.json");
 
     public TunnelSettings Tunnel => TunnelOf(Address);
 
@@ -66,9 +74,7 @@ public sealed class SafeProfile : IDisposable
         return Readable(directory, () =>
         {
             var address = AddressFile.Parse(PrivateFile.ReadText(Path.Combine(directory, AddressName)));
-            var roster = SafeRoster.Replay(Chain.Read(PrivateFile.Read(Path.Combine(directory, RosterName))));
-            var known = Known.Parse(PrivateFile.Read(Path.Combine(directory, KnownName)));
-            roster.CheckContinues(new RosterPosition(Convert.FromHexString(known.Head), known.Entries));
+            var (roster, known) = ReadSeen(directory);
             return new SafeProfile(places, address, ReadKeys(Path.Combine(directory, KeysFile)), roster, known);
         });
     }
@@ -80,19 +86,59 @@ public sealed class SafeProfile : IDisposable
         var bound = new SafeProfile(places, address with { Safe = roster.Safe, Head = roster.Head.ToArray(), Entries = roster.Count }, keys, roster, known);
         PrivateFile.Write(Path.Combine(directory, AddressName), bound.Address.Write());
         WriteKeys(Path.Combine(directory, KeysFile), keys);
-        bound.Remember(roster, known.Images);
+        bound.Remember(roster, known.Images, known.Owners);
         return bound;
     }
 
-    /// <summary>Keeps a verified roster, so that the server can never show less, nor anything else.</summary>
-    public void Remember(SafeRoster verified, IReadOnlyDictionary<string, string> images)
+    /// <summary>
+    /// Keeps a verified roster, so that the server can never show less, nor anything else. What another command of this device has kept meanwhile
+    /// counts as much: of the two the longer one is kept, if the one continues the other.
+    /// </summary>
+    /// <param name="images">Those that the server runs; null: as they are known.</param>
+    /// <param name="owners">Those whom the person has just been told of; null: as they are known.</param>
+    /// <exception cref="FaultException">roster-forked: it does not continue what this device has seen.</exception>
+    public void Remember(SafeRoster verified, IReadOnlyDictionary<string, string>? images = null, IReadOnlyList<string>? owners = null) => Alone(() =>
     {
-        string directory = Path.Combine(places.Config, Name);
-        Known = new Known(verified.Count, Convert.ToHexStringLower(verified.Head.Span), DateTimeOffset.UtcNow.ToUnixTimeSeconds(), new(images));
-        // The chain first: a head without its chain would lock this device out.
-        PrivateFile.Write(Path.Combine(directory, RosterName), Chain.Write(verified));
-        PrivateFile.Write(Path.Combine(directory, KnownName), Known.Write());
-        Roster = verified;
+        var (roster, known) = File.Exists(Path.Combine(Home, KnownName)) ? Readable(Home, () => ReadSeen(Home)) : (verified, Known);
+        var next = Newest(verified, roster, known);
+        Known = new Known(next.Count, Convert.ToHexStringLower(next.Head.Span), DateTimeOffset.UtcNow.ToUnixTimeSeconds(), new(images ?? known.Images), owners ?? known.Owners);
+        // The chain first: whoever reads the head first then finds all of its chain.
+        PrivateFile.Write(Path.Combine(Home, RosterName), Chain.Write(next));
+        PrivateFile.Write(Path.Combine(Home, KnownName), Known.Write());
+        Roster = next;
+    });
+
+    /// <summary>Does something to this profile's files that no other command of this device does at the same time.</summary>
+    /// <exception cref="FaultException">expired: another one has been at it for too long.</exception>
+    internal void Alone(Action act)
+    {
+        using var alone = ProfileLock.Take(Home, LockName, AloneLimit)
+            ?? throw new FaultException(FaultCodes.Expired, ("what", $"another `safe` has been writing to {Home} for {AloneLimit.TotalSeconds:0} s"));
+        act();
+    }
+
+    private static SafeRoster Newest(SafeRoster verified, SafeRoster kept, Known known)
+    {
+        bool hasSeenMore = kept.Count > verified.Count;
+        var longer = hasSeenMore ? kept : verified;
+        bool isOne = (hasSeenMore ? kept.At(verified.Head.Span) : verified.At(kept.Head.Span)) is not null;
+        return isOne && longer.Count >= known.Entries && (known.Head.Length == 0 || longer.At(Convert.FromHexString(known.Head)) is not null)
+            ? longer
+            : throw new FaultException(FaultCodes.RosterForked, ("why", $"it stands at another entry than the {Math.Max(known.Entries, kept.Count)} seen before"));
+    }
+
+    // The head first, then the chain: the other way round another command could write both in between, and the chain would be behind its head.
+    private static (SafeRoster Roster, Known Known) ReadSeen(string directory)
+    {
+        var known = Known.Parse(PrivateFile.Read(Path.Combine(directory, KnownName)));
+        var roster = SafeRoster.Replay(Chain.Read(PrivateFile.Read(Path.Combine(directory, RosterName))));
+        byte[] head = Convert.FromHexString(known.Head);
+        if (roster.Count >= known.Entries)
+        {
+            roster.CheckContinues(new RosterPosition(head, known.Entries));
+        }
+
+        return head.Length == roster.Head.Length ? (roster, known) : throw new FormatException("its head is none");
     }
 
     public void Dispose() => Keys.Dispose();

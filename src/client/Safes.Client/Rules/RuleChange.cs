@@ -15,6 +15,8 @@ public sealed class RuleChange(SafeProfile profile, Server server)
     // A proxy that boots on a slow machine takes so long.
     private static readonly TimeSpan InForceLimit = TimeSpan.FromSeconds(30);
 
+    private const int MostMoves = 8;
+
     /// <summary>Why what was changed last is not in force yet; empty: it is.</summary>
     public string Waiting { get; private set; } = "";
 
@@ -23,7 +25,7 @@ public sealed class RuleChange(SafeProfile profile, Server server)
     public async Task<RuleBook> FetchAsync(CancellationToken stop)
     {
         var roster = await server.FetchRosterAsync(profile.Roster, stop).ConfigureAwait(false);
-        profile.Remember(roster, profile.Known.Images);
+        profile.Remember(roster);
         var entries = new List<ReadOnlyMemory<byte>>();
         for (bool more = true; more;)
         {
@@ -71,10 +73,25 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         }
     }
 
-    /// <summary>Signs a rule with this device's key and hands it over.</summary>
+    /// <summary>Signs a rule with this device's key and hands it over; anew where another entry has come first.</summary>
     /// <returns>The book with it.</returns>
-    /// <exception cref="FaultException">not-owner, rule-refused, moved, rules-damaged.</exception>
+    /// <exception cref="FaultException">not-owner, rule-refused, rules-damaged; moved: others have come first each time.</exception>
     public async Task<RuleBook> AppendAsync(Rule rule, CancellationToken stop)
+    {
+        for (int move = 1; ; move++)
+        {
+            try
+            {
+                return await AppendOnceAsync(rule, stop).ConfigureAwait(false);
+            }
+            catch (FaultException e) when (e.Code == FaultCodes.Moved && move < MostMoves)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(20, 200)), stop).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task<RuleBook> AppendOnceAsync(Rule rule, CancellationToken stop)
     {
         var book = await FetchAsync(stop).ConfigureAwait(false);
         var roster = profile.Roster;
@@ -95,7 +112,7 @@ public sealed class RuleChange(SafeProfile profile, Server server)
         }
 
         var request = new ChangeRulesRequest { Entry = ByteString.CopyFrom(entry.Bytes.Span) };
-        var reply = await server.Calls.CallAsync((c, o) => c.ChangeRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        var reply = await server.Inside.CallAsync((c, o) => c.ChangeRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
         Waiting = Printable.Line(reply.Waiting);
         RulesSeen.Keep(profile, next, roster);
         return next;
@@ -116,7 +133,7 @@ public sealed class RuleChange(SafeProfile profile, Server server)
     private async Task<RulesReply> AskAsync(int after, CancellationToken stop, bool inForce = false)
     {
         var request = new RulesRequest { After = (ulong)after, InForce = inForce };
-        var reply = await server.Calls.CallAsync((c, o) => c.GetRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        var reply = await server.Inside.CallAsync((c, o) => c.GetRulesAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
         return reply.Problem.Length == 0 ? reply : throw new FaultException(FaultCodes.RulesDamaged, ("why", Printable.Line(reply.Problem)));
     }
 }

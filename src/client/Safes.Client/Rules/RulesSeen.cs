@@ -36,17 +36,23 @@ internal sealed record RulesSeen(int Count, string Head, string RosterHead)
     }
 
     public static void Keep(SafeProfile profile, RuleBook verified, SafeRoster roster) =>
-        new RulesSeen(verified.Entries.Count, Convert.ToHexStringLower(verified.Head.Span), Convert.ToHexStringLower(roster.Head.Span)).Write(profile);
+        Keep(profile, new RulesSeen(verified.Entries.Count, Convert.ToHexStringLower(verified.Head.Span), Convert.ToHexStringLower(roster.Head.Span)), roster);
 
     /// <summary>That nothing was added up to now, by the roster of now.</summary>
-    public void KeepUnder(SafeProfile profile, SafeRoster roster)
+    public void KeepUnder(SafeProfile profile, SafeRoster roster) => Keep(profile, this with { RosterHead = Convert.ToHexStringLower(roster.Head.Span) }, roster);
+
+    // Another command of this device may have seen more meanwhile, of rules or of the roster: neither goes back.
+    private static void Keep(SafeProfile profile, RulesSeen seen, SafeRoster roster) => profile.Alone(() =>
     {
-        var now = this with { RosterHead = Convert.ToHexStringLower(roster.Head.Span) };
-        if (now != this)
+        var kept = Find(profile);
+        var next = kept.Count > seen.Count ? kept : seen;
+        bool isUnderLater = kept.RosterHead.Length > 0 && roster.At(Convert.FromHexString(kept.RosterHead)) is null;
+        next = next with { RosterHead = isUnderLater ? kept.RosterHead : seen.RosterHead };
+        if (next != kept)
         {
-            now.Write(profile);
+            next.Write(profile);
         }
-    }
+    });
 
     /// <param name="roster">As it is now.</param>
     /// <exception cref="FaultException">rules-damaged: the server shows less than before, or something else, or entries of who is no owner any more.</exception>

@@ -11,7 +11,8 @@ namespace Safes.Client.Session;
 /// who may (root), and only where the file is that of the network the tunnel is in. Each line says whose it is; all others stay.
 /// </summary>
 /// <param name="owner">The safe and this device's address in it: two devices' sessions on one machine do not take away each other's.</param>
-public sealed class DeviceNames(string file, string owner)
+/// <param name="by">Which of the owner's sessions, one after the other: none takes away what a later one has written.</param>
+public sealed class DeviceNames(string file, string owner, string by = "")
 {
     public const string HostsFile = "/etc/hosts";
 
@@ -20,27 +21,32 @@ public sealed class DeviceNames(string file, string owner)
     // What others wrote may be in any encoding: every byte is one character here, and the same byte again.
     private static readonly Encoding AnyBytes = Encoding.Latin1;
 
-    private string Tag => $"# host of the safe {owner}";
+    private string OfOwner => $"# host of the safe {owner}";
+
+    private string Own => by.Length > 0 ? $"{OfOwner}, by {by}" : OfOwner;
+
+    private bool IsOfOwner(string line) => line.EndsWith(OfOwner, StringComparison.Ordinal) || line.Contains($"{OfOwner}, by ", StringComparison.Ordinal);
 
     /// <summary>Null where this process may not, is in a network of its own, or the file is a link to what something else writes: `safe net names` shows the lines.</summary>
     internal static DeviceNames? Find(string safe, string device) =>
-        Unistd.EffectiveUser == 0 && IsOfThisNetwork() && new FileInfo(HostsFile).LinkTarget is null ? new DeviceNames(HostsFile, $"{safe}, for {device}") : null;
+        Unistd.EffectiveUser == 0 && IsOfThisNetwork() && new FileInfo(HostsFile).LinkTarget is null ? new DeviceNames(HostsFile, $"{safe}, for {device}", $"{Guid.NewGuid():n}"[..8]) : null;
 
     public static IEnumerable<string> Lines(string zone, IEnumerable<SshHost> hosts) =>
         hosts.OrderBy(h => h.Name, StringComparer.Ordinal).Select(h => $"{h.Address} {h.Name}.{zone}");
 
     /// <summary>Puts exactly these hosts there; what a session that was killed left of the same owner goes. False: the file cannot be written.</summary>
-    public bool Write(string zone, IEnumerable<SshHost> hosts) => Replace(Lines(zone, hosts).Select(l => $"{l} {Tag}"));
+    public bool Write(string zone, IEnumerable<SshHost> hosts) => Replace(Lines(zone, hosts).Select(l => $"{l} {Own}"), IsOfOwner);
 
-    public bool Remove() => Replace([]);
+    /// <summary>Takes away the lines that this one wrote, and none of a session that has taken its place.</summary>
+    public bool Remove() => Replace([], l => l.EndsWith(Own, StringComparison.Ordinal));
 
-    private bool Replace(IEnumerable<string> ours)
+    private bool Replace(IEnumerable<string> ours, Func<string, bool> goes)
     {
         try
         {
             using var alone = Alone();
             string before = File.Exists(file) ? File.ReadAllText(file, AnyBytes) : "";
-            string[] kept = [.. before.Split('\n').Where(l => !l.EndsWith(Tag, StringComparison.Ordinal))];
+            string[] kept = [.. before.Split('\n').Where(l => !goes(l))];
             string rest = string.Join('\n', kept), lines = string.Concat(ours.Select(l => l + "\n"));
             string after = lines.Length == 0 || rest.Length == 0 || rest.EndsWith('\n') ? rest + lines : $"{rest}\n{lines}";
             if (after != before)

@@ -45,6 +45,7 @@ public static class EndWords
         "guardian-lost" => "nothing there could have closed it in an emergency",
         "found-unfinished" => "the server's daemon was restarted in the middle of it",
         "adoption-failed" => "the server's daemon was restarted and could not take over the hosts",
+        "inside-failed" => "the part of the server that works in the open safe ended again and again",
         _ => Printable.Line(detail),
     };
 

@@ -14,7 +14,7 @@ namespace Safes.Client.Session;
 /// <param name="asked">Called at each challenge: the clock of whoever has to look at something from time to time.</param>
 /// <param name="clock">What goes on while the device sleeps; <see cref="BootClock"/> where there is no other.</param>
 public sealed class Lease(
-    Server server, DeviceTunnel? tunnel, Opened opened, Action<Notice> notice, TimeSpan? slack = null, Action? asked = null, TimeProvider? clock = null)
+    Server server, DeviceTunnel? tunnel, Opened opened, TimeSpan? slack = null, Action? asked = null, TimeProvider? clock = null)
 {
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(15), AttemptLimit = TimeSpan.FromSeconds(6), Pause = TimeSpan.FromSeconds(1), Look = TimeSpan.FromMilliseconds(500);
 
@@ -62,11 +62,6 @@ public sealed class Lease(
                 if (challenge.Ended is { } ended)
                 {
                     return new SessionEnd(ended.Reason, ended.Detail, DateTimeOffset.Now);
-                }
-
-                if (challenge.Notice is { } told)
-                {
-                    notice(told);
                 }
 
                 if (!challenge.Challenge.IsEmpty)
@@ -135,7 +130,8 @@ public sealed class Lease(
 
                 server.Reconnect();
                 var request = new ResumeRequest { Session = opened.Session, Token = opened.Token };
-                await server.Calls.CallAsync((c, o) => c.ResumeAsync(request, o), AttemptLimit, time.Token).ConfigureAwait(false);
+                var resumed = await server.Calls.CallAsync((c, o) => c.ResumeAsync(request, o), AttemptLimit, time.Token).ConfigureAwait(false);
+                server.InsidePin = resumed.Opened?.InsidePin ?? server.InsidePin;
                 return null;
             }
             catch (FaultException e)

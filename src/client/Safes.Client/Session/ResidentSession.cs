@@ -18,10 +18,11 @@ namespace Safes.Client.Session;
 /// </summary>
 public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDisposable
 {
-    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(150), QuickLeave = TimeSpan.FromSeconds(10), PromptLimit = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(150), QuickLeave = TimeSpan.FromSeconds(10), PromptLimit = TimeSpan.FromMinutes(6), FirewallLook = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource leaving = new();
-    private readonly SemaphoreSlim renewing = new(1);
+    private readonly SemaphoreSlim renewing = new(1), telling = new(1);
+    private volatile Action<Step>? leavingSteps;
     private readonly Lock exchange = new();
     private CancellationTokenSource? keeping;
     private volatile Task exchanging = Task.CompletedTask;
@@ -38,20 +39,31 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         using var pipes = new SessionPipes(passwordPipe, reportPipe);
         try
         {
-            profile.Places.MakeRuntime();
-            using var door = await SessionDoor.OpenAsync(profile.SocketPath, stop).ConfigureAwait(false);
-            await OpenAsync(pipes, stop).ConfigureAwait(false);
-            pipes.Tell(new Report(ReportKind.Finished));
-            pipes.Detach();
-            await HoldAsync(door, stop).ConfigureAwait(false);
+            using var place = SessionPlace.Take(profile);
+            using var over = new CancellationTokenSource();
+            var serving = place.ServeAsync(AnswerAsync, over.Token);
+            if (Statfs.NetworkOf(profile.Home) is { } network)
+            {
+                pipes.Tell(new Report(ReportKind.Notice, "this device", $"{profile.Home} lies on {network}: its keys are read over the network, and another computer with this home cannot hold the safe, too"));
+            }
+
+            try
+            {
+                await OpenAsync(pipes, stop).ConfigureAwait(false);
+                pipes.Tell(new Report(ReportKind.Finished));
+                pipes.Detach();
+                await HoldAsync(serving, over, stop).ConfigureAwait(false);
+            }
+            finally
+            {
+                // Whoever takes the place next finds nothing of this one.
+                await over.CancelAsync().ConfigureAwait(false);
+                await EndAsync().ConfigureAwait(false);
+            }
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             pipes.Tell(Report.Failure(e as FaultException ?? new FaultException(FaultCodes.Internal, ("what", $"{e.GetType().Name}: {e.Message}"))));
-        }
-        finally
-        {
-            await EndAsync().ConfigureAwait(false);
         }
     }
 
@@ -59,6 +71,7 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
     {
         leaving.Dispose();
         renewing.Dispose();
+        telling.Dispose();
     }
 
     private async Task OpenAsync(SessionPipes pipes, CancellationToken stop)
@@ -68,7 +81,7 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         File.Delete(profile.EndedPath);
         try
         {
-            ssh = new SshAccess(profile, open.Server, open.Opened);
+            ssh = new SshAccess(profile, open.Server, open.Opened, open.Look);
             await ssh.BeginAsync(either.Token).ConfigureAwait(false);
             either.Token.ThrowIfCancellationRequested();
         }
@@ -80,13 +93,14 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         }
     }
 
-    private async Task HoldAsync(SessionDoor door, CancellationToken stop)
+    private async Task HoldAsync(Task<string> serving, CancellationTokenSource over, CancellationToken stop)
     {
-        using var over = new CancellationTokenSource();
         using var held = CancellationTokenSource.CreateLinkedTokenSource(leaving.Token, over.Token);
-        var serving = door.ServeAsync(AnswerAsync, over.Token);
+        _ = LeaveWhenUnreachableAsync(serving);
+        _ = KeepFirewallAsync(held.Token);
         var certifying = ssh!.KeepAsync(held.Token);
         var lease = KeepAsync(held.Token);
+        var watching = new InsideWatch(() => open!.Server, Notice, step => leavingSteps?.Invoke(step)).RunAsync(over.Token);
         using var asked = stop.Register(() => _ = LeaveAsync(_ => Task.CompletedTask, QuickLeave));
         try
         {
@@ -100,7 +114,51 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         var end = await ended.Task.ConfigureAwait(false);
         Record(end);
         await over.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAny(Task.WhenAll(serving, certifying), Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None)).ConfigureAwait(false);
+        await Task.WhenAny(Task.WhenAll(serving, certifying, watching), Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None)).ConfigureAwait(false);
+    }
+
+    /// <summary>An administrator's reload of his firewall takes all rules away, and would leave this device open to the gateway.</summary>
+    private async Task KeepFirewallAsync(CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(FirewallLook);
+        bool failed = false;
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stop).ConfigureAwait(false))
+            {
+                try
+                {
+                    if (!await open!.Tunnel.KeepFirewallAsync().ConfigureAwait(false))
+                    {
+                        OriginTerminal.Write(terminal, $"safe: note:  {profile.Name}: the rules that keep the gateway from this computer had been taken away, and are there again\n");
+                    }
+
+                    failed = false;
+                }
+                catch (Exception e) when (e is FaultException or LinuxException)
+                {
+                    if (!failed)
+                    {
+                        failed = true;
+                        OriginTerminal.Write(terminal, $"safe: note:  {profile.Name}: nothing keeps the gateway from this computer any more ({Printable.Line(e.Message)}): safe doctor\n");
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The session ends.
+        }
+    }
+
+    // Nobody could tell it to leave any more, and it would hold the safe open for ever.
+    private async Task LeaveWhenUnreachableAsync(Task<string> serving)
+    {
+        if (await serving.ConfigureAwait(false) is { Length: > 0 } why)
+        {
+            OriginTerminal.Write(terminal, $"\nsafe: note:  your session of '{profile.Name}' leaves: {Printable.Line(why)}\n");
+            await LeaveAsync(_ => Task.CompletedTask, QuickLeave).ConfigureAwait(false);
+        }
     }
 
     /// <summary>One lease after the other: each renewal puts a new session in the place of the one that is held.</summary>
@@ -118,7 +176,7 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
             SessionEnd? end = null;
             try
             {
-                end = await new Lease(held.Server, held.Tunnel, held.Opened, Notice, asked: Remind).KeepAsync(present.Token).ConfigureAwait(false);
+                end = await new Lease(held.Server, held.Tunnel, held.Opened, asked: Remind).KeepAsync(present.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (!stop.IsCancellationRequested)
             {
@@ -183,6 +241,11 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
 
     private async Task AnswerAsync(string word, SessionVisitor visitor, CancellationToken stop)
     {
+        if (ssh is not { IsReady: true })
+        {
+            throw SessionHolder.Current.Busy("it still opens the safe");
+        }
+
         switch (word)
         {
             case SessionWords.Info:
@@ -214,8 +277,9 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         {
             ["zone"] = open!.Opened.Zone,
             ["session"] = Convert.ToHexStringLower(open.Opened.Session.Span),
+            ["inside"] = Convert.ToHexStringLower(open.Server.InsidePin.Span),
             ["account"] = open.Opened.Account,
-            ["directory"] = profile.RuntimeDirectory,
+            ["directory"] = profile.SessionDirectory,
             ["pid"] = $"{Environment.ProcessId}",
             ["lease_seconds"] = $"{open.Opened.LeaseSeconds}",
             ["tunnel"] = open.Tunnel.Settings.Interface,
@@ -230,6 +294,7 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         await renewing.WaitAsync(CancellationToken.None).ConfigureAwait(false);    // one that was under way has just been given up
         renewing.Release();
         string detail = "";
+        leavingSteps = step => _ = TellStepAsync(write, step);
         try
         {
             var request = new LeaveRequest { Session = open!.Opened.Session };
@@ -237,9 +302,7 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
             {
                 if (progress.Step is not null)
                 {
-                    var told = new List<Report>();
-                    ServerSteps.Tell(new Steps(told.Add), progress.Step, minor: false);
-                    await write(told[0]).ConfigureAwait(false);
+                    await TellStepAsync(write, progress.Step).ConfigureAwait(false);
                 }
                 else if (progress.Left is { } left)
                 {
@@ -265,6 +328,25 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         finally
         {
             ended.TrySetResult(new SessionEnd(SessionEnd.Left, detail, DateTimeOffset.Now));
+        }
+    }
+
+    private async Task TellStepAsync(Func<Report, Task> write, Step step)
+    {
+        await telling.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            var told = new List<Report>();
+            ServerSteps.Tell(new Steps(told.Add), step, minor: false);
+            await write(told[0]).ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            // Who asked has gone; the leave goes on.
+        }
+        finally
+        {
+            telling.Release();
         }
     }
 
@@ -304,8 +386,9 @@ public sealed class ResidentSession(SafeProfile profile, string? terminal) : IDi
         ssh?.End();
         if (open is not null)
         {
-            await open.Tunnel.RemoveAsync().ConfigureAwait(false);
             open.Dispose();
+            bool replaced = ended.Task is { IsCompletedSuccessfully: true, Result.Reason: EndReasons.Replaced };
+            await open.Tunnel.RemoveAsync(unlessUsed: replaced).ConfigureAwait(false);
         }
     }
 }

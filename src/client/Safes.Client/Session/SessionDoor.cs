@@ -3,61 +3,84 @@ using System.Text;
 using Safes.Client.Profile;
 using Safes.Client.Reports;
 using Safes.Contracts;
+using Safes.Linux;
 
 namespace Safes.Client.Session;
 
 /// <summary>
 /// The socket at which a session's process is asked things by the same person's commands. It lies in a directory that nobody
-/// else may enter, and it is the lock: one session of a safe for each device.
+/// else may enter, and answers nobody but processes of the same user.
 /// </summary>
 internal sealed class SessionDoor : IDisposable
 {
     private readonly Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-    private readonly string path;
+    private readonly PrivateDirectory directory;
+    private readonly string name;
+    private readonly ulong inode;
 
-    private SessionDoor(string path)
+    /// <summary>Takes the place of a socket that a session of before has left.</summary>
+    /// <exception cref="FaultException">unsafe-permissions: its directory is not this user's alone.</exception>
+    internal SessionDoor(string path)
     {
-        this.path = path;
-        listener.Bind(new UnixDomainSocketEndPoint(path));
-        listener.Listen();
-    }
-
-    /// <exception cref="FaultException">usage: another session's process has it.</exception>
-    internal static async Task<SessionDoor> OpenAsync(string path, CancellationToken stop)
-    {
-        PrivateFile.MakeDirectory(Path.GetDirectoryName(path)!);
-        if (await new SessionLink(path).IsAliveAsync(stop).ConfigureAwait(false))
+        name = Path.GetFileName(path);
+        directory = PrivateDirectory.Make(Path.GetDirectoryName(path)!);
+        try
         {
-            throw new FaultException(FaultCodes.Usage, ("what", "another session of this device is there already"));
+            // .NET takes the name that it bound away with the socket, whoever has it by then: it is given one that nobody else has.
+            string bound = directory.At($".{Guid.NewGuid():n}");
+            listener.Bind(new UnixDomainSocketEndPoint(bound));
+            File.SetUnixFileMode(bound, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            listener.Listen();
+            File.Move(bound, directory.At(name), overwrite: true);
+            inode = Stat.Find(directory.Handle, name)?.Inode ?? 0;
         }
-
-        File.Delete(path);
-        return new SessionDoor(path);
+        catch
+        {
+            listener.Dispose();
+            directory.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Answers visitors until <paramref name="stop"/>.</summary>
-    internal async Task ServeAsync(Func<string, SessionVisitor, CancellationToken, Task> answer, CancellationToken stop)
+    /// <summary>Whether who looks for it finds it.</summary>
+    internal bool IsInPlace => directory.IsInPlace && Stat.Find(directory.Handle, name)?.Inode == inode;
+
+    /// <summary>Answers visitors until <paramref name="gone"/>, those who are in by then until <paramref name="stop"/>.</summary>
+    internal async Task ServeAsync(Func<string, SessionVisitor, CancellationToken, Task> answer, CancellationToken gone, CancellationToken stop)
     {
-        while (!stop.IsCancellationRequested)
+        while (!gone.IsCancellationRequested)
         {
             Socket visitor;
             try
             {
-                visitor = await listener.AcceptAsync(stop).ConfigureAwait(false);
+                visitor = await listener.AcceptAsync(gone).ConfigureAwait(false);
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
             {
                 return;
             }
 
-            _ = ReceiveAsync(visitor, answer, stop);
+            if (Rights.PeerOf(visitor)?.User == Unistd.EffectiveUser)
+            {
+                _ = ReceiveAsync(visitor, answer, stop);
+            }
+            else
+            {
+                visitor.Dispose();
+            }
         }
     }
 
+    /// <summary>Takes its own socket away, and no other that has its name by now.</summary>
     public void Dispose()
     {
         listener.Dispose();
-        File.Delete(path);
+        if (Stat.Find(directory.Handle, name)?.Inode == inode)
+        {
+            Unistd.Unlink(directory.Handle, name);
+        }
+
+        directory.Dispose();
     }
 
     private static async Task ReceiveAsync(

@@ -1,8 +1,10 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Safes.Client.Profile;
 using Safes.Client.Reports;
 using Safes.Contracts;
+using Safes.Linux;
 using Safes.Secrets;
 
 namespace Safes.Client.Session;
@@ -29,20 +31,6 @@ public static class SessionWords
 /// <summary>The way from a command to the session that holds a safe open.</summary>
 public sealed class SessionLink(string socketPath)
 {
-    /// <summary>Whether a session's process listens there.</summary>
-    public async Task<bool> IsAliveAsync(CancellationToken stop)
-    {
-        try
-        {
-            using var socket = await ConnectAsync(stop).ConfigureAwait(false);
-            return true;
-        }
-        catch (FaultException)
-        {
-            return false;
-        }
-    }
-
     /// <summary>Reports until the session has no more to say.</summary>
     /// <exception cref="FaultException">no-session, or the fault that the session reports.</exception>
     public async IAsyncEnumerable<Report> AskAsync(string word, [EnumeratorCancellation] CancellationToken stop)
@@ -99,13 +87,25 @@ public sealed class SessionLink(string socketPath)
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), stop).ConfigureAwait(false);
+            using var directory = PrivateDirectory.Open(Path.GetDirectoryName(socketPath)!);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(directory.At(Path.GetFileName(socketPath))), stop).ConfigureAwait(false);
+            if (Rights.PeerOf(socket)?.User is var user && user != Unistd.EffectiveUser)
+            {
+                // Nothing is said to it, least of all a password.
+                throw new FaultException(FaultCodes.UnsafePermissions, ("path", $"what listens at {socketPath}"), ("owner", $"{user}"));
+            }
+
             return socket;
         }
-        catch (SocketException)
+        catch (Exception e)
         {
             socket.Dispose();
-            throw new FaultException(FaultCodes.NoSession);
+            if (e is SocketException or FileNotFoundException)
+            {
+                throw new FaultException(FaultCodes.NoSession);
+            }
+
+            throw;
         }
     }
 }

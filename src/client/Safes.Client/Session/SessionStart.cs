@@ -10,7 +10,7 @@ namespace Safes.Client.Session;
 /// <summary>Starts a session's process and stays with it until the safe is open.</summary>
 public static class SessionStart
 {
-    private static readonly string[] Handed = ["HOME", "PATH", "LANG", "LC_ALL", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "DOTNET_ROOT", "TZ", "TMPDIR"];
+    private static readonly string[] Handed = ["HOME", "PATH", "LANG", "LC_ALL", "XDG_CONFIG_HOME", "DOTNET_ROOT", "TZ", "TMPDIR"];
 
     /// <summary>From the end of its pipe to its own.</summary>
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
@@ -26,11 +26,10 @@ public static class SessionStart
     internal static async Task RunAsync(
         string program, SafeProfile profile, Action<Report> tell, Func<Task<SecretBuffer>> askPassword, CancellationToken stop)
     {
-        profile.Places.MakeRuntime();
-        PrivateFile.MakeDirectory(profile.RuntimeDirectory);
+        PrivateFile.MakeDirectory(profile.SessionDirectory);
         await using var password = new AnonymousPipeServerStream(PipeDirection.Out, HandleInheritability.None);
         await using var reports = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.None);
-        string log = Path.Combine(profile.RuntimeDirectory, "session.log");
+        string log = Path.Combine(profile.SessionDirectory, "session.log");
         string? terminal = OriginTerminal.Find();
         string[] arguments = ["session", "--safe", profile.Name, .. terminal is null ? Array.Empty<string>() : ["--terminal", terminal]];
         using var child = Child.Start(new ChildStart(program, arguments)

@@ -9,7 +9,7 @@ using Safes.Linux;
 namespace Safes.Client.Session;
 
 /// <summary>The session's way into hosts: a key of its own, a certificate that is renewed while it lives, ssh's files.</summary>
-internal sealed class SshAccess(SafeProfile profile, Server server, Opened opened)
+internal sealed class SshAccess(SafeProfile profile, Server server, Opened opened, LookReply look)
 {
     private volatile Server server = server;
 
@@ -17,18 +17,25 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(2), Retry = TimeSpan.FromSeconds(10);
 
     private readonly Lock one = new();
+    private readonly MadeFiles made = new();
     private readonly Channel<bool> changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly DeviceNames? names = DeviceNames.Find(profile.Name, $"{profile.Tunnel.Device}");
     private string publicKey = "";
 
-    private SshSnippet Snippet { get; set; } = new(SshNames.Zone(opened.Zone, profile.Name), SshNames.Account(opened.Account), profile.RuntimeDirectory, []);
+    private SshSnippet Snippet { get; set; } = new(SshNames.Zone(opened.Zone, profile.Name), SshNames.Account(opened.Account), profile.SessionDirectory, []);
+
+    /// <summary>Whether there is a way into hosts, or none that any session would have.</summary>
+    internal bool IsReady { get; private set; }
 
     internal async Task BeginAsync(CancellationToken stop)
     {
         publicKey = await SshKey.MakeAsync(Snippet.Key).ConfigureAwait(false);
-        PrivateFile.Write(Snippet.KnownHosts, Snippet.KnownHostsLine(opened.SshHostCa));
-        Show(opened.Hosts);
+        made.Add(Snippet.Key);
+        made.Add(Snippet.Key + ".pub");
+        made.Write(Snippet.KnownHosts, Snippet.KnownHostsLine(look.SshHostCa));
+        Show(look.Hosts);
         await CertifyAsync(stop).ConfigureAwait(false);
+        IsReady = true;
     }
 
     /// <summary>
@@ -79,7 +86,7 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
     /// <summary>Asks for the hosts and rewrites the snippet.</summary>
     internal async Task RefreshAsync(CancellationToken stop)
     {
-        var status = await server.Calls.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, stop).ConfigureAwait(false);
+        var status = await server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, stop).ConfigureAwait(false);
         if (status.State == State.Open)
         {
             Show(status.Hosts);    // one that has just started, or closes, knows of no host
@@ -94,17 +101,20 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
             {
                 Hosts = [.. hosts.Select(h => SshNames.HostOf(h.Name, h.Address, profile.Address.Hosts)).OfType<SshHost>()],
             };
-            SshFiles.Write(profile.Places, profile.Name, Snippet);
+            SshFiles.Write(profile.Places, profile.Name, Snippet, made);
             names?.Write(Snippet.Zone, Snippet.Hosts);
         }
     }
 
+    /// <summary>Takes away what it has written, and nothing that another session has put in its place.</summary>
     internal void End()
     {
-        SshKey.Remove(Snippet.Key);
-        File.Delete(Snippet.KnownHosts);
-        SshFiles.Remove(profile.Places, profile.Name);
-        names?.Remove();
+        lock (one)
+        {
+            SshFiles.Remove(profile.Places, profile.Name, made);
+            made.RemoveAll();
+            names?.Remove();
+        }
     }
 
     private async Task CertifyAsync(CancellationToken stop)
@@ -113,14 +123,14 @@ internal sealed class SshAccess(SafeProfile profile, Server server, Opened opene
         SshKeyReply reply;
         try
         {
-            reply = await server.Calls.CallAsync((c, o) => c.SignSshKeyAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+            reply = await server.Inside.CallAsync((c, o) => c.SignSshKeyAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
         }
         catch (FaultException e) when (e.Code == FaultCodes.NoShell)
         {
-            File.Delete(Snippet.Certificate);    // the safe is open all the same; who asks for a shell is told why there is none
+            made.Remove(Snippet.Certificate);    // the safe is open all the same; who asks for a shell is told why there is none
             return;
         }
 
-        PrivateFile.Write(Snippet.Certificate, SshNames.Certificate(reply.Certificate) + "\n");
+        made.Write(Snippet.Certificate, SshNames.Certificate(reply.Certificate) + "\n");
     }
 }

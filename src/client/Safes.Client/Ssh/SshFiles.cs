@@ -1,4 +1,7 @@
+using System.Text;
 using Safes.Client.Profile;
+using Safes.Contracts;
+using Safes.Linux;
 
 namespace Safes.Client.Ssh;
 
@@ -9,15 +12,16 @@ public static class SshFiles
 
     public static string SnippetOf(Places places, string safe) => Path.Combine(places.Config, safe, "ssh_config");
 
-    public static void Write(Places places, string safe, SshSnippet snippet)
+    internal static void Write(Places places, string safe, SshSnippet snippet, MadeFiles made)
     {
-        PrivateFile.Write(SnippetOf(places, safe), snippet.ToString());
+        made.Write(SnippetOf(places, safe), snippet.ToString());
         WriteMain(places);
     }
 
-    public static void Remove(Places places, string safe)
+    /// <summary>Takes the snippet away, unless another session has written its own in its place.</summary>
+    internal static void Remove(Places places, string safe, MadeFiles made)
     {
-        File.Delete(SnippetOf(places, safe));
+        made.Remove(SnippetOf(places, safe));
         WriteMain(places);
     }
 
@@ -26,10 +30,29 @@ public static class SshFiles
 
     public static string UserConfiguration(string home) => Path.Combine(home, ".ssh", "config");
 
-    public static bool IsInstalled(Places places, string home) =>
-        File.Exists(UserConfiguration(home)) && File.ReadLines(UserConfiguration(home)).Any(l => l.Trim() == IncludeLine(places));
+    /// <summary>Whether the line stands where it holds: with nothing before it but comments and other Includes. ssh takes the first value that it reads.</summary>
+    public static bool IsInstalled(Places places, string home)
+    {
+        ReadOnlySpan<byte> text = File.Exists(UserConfiguration(home)) ? File.ReadAllBytes(UserConfiguration(home)) : [], wanted = Encoding.UTF8.GetBytes(IncludeLine(places));
+        foreach (var range in text.Split((byte)'\n'))
+        {
+            var line = text[range].Trim(" \t\r\f"u8);
+            if (line.SequenceEqual(wanted))
+            {
+                return true;
+            }
+
+            if (!line.IsEmpty && line[0] != (byte)'#' && !(line.Length > Include.Length && Ascii.EqualsIgnoreCase(line[..Include.Length], Include)))
+            {
+                return false;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>Puts the line first: behind a Host block it would belong to that block. False when it is there already.</summary>
+    /// <remarks>The person's own file: its bytes (it need not be UTF-8), place (it may be a link), mode and owner stay as they are.</remarks>
     public static bool Install(Places places, string home)
     {
         if (IsInstalled(places, home))
@@ -38,21 +61,38 @@ public static class SshFiles
         }
 
         WriteMain(places);
-        // The person's own file: its place (it may be a link) and its mode stay as they are.
         string path = UserConfiguration(home);
-        path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-        if (!File.Exists(path))
+        if (new FileInfo(path).LinkTarget is not null)
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            File.WriteAllText(path, "");
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            path = File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
         }
 
-        string fresh = path + ".safes";
-        File.WriteAllText(fresh, IncludeLine(places) + "\n\n" + File.ReadAllText(path));
-        File.SetUnixFileMode(fresh, File.GetUnixFileMode(path));
-        File.Move(fresh, path, overwrite: true);
+        var owner = Stat.Find(path, follow: true);
+        if (owner is null)
+        {
+            // As root (sudo keeps HOME in places) it is still the person's.
+            owner = Stat.Find(home, follow: true) ?? throw new FaultException(FaultCodes.FileUnknown, ("file", home), ("where", "device"));
+            MakeFor(Path.GetDirectoryName(path)!, owner.Value);
+        }
+
+        byte[] before = File.Exists(path) ? File.ReadAllBytes(path) : [];
+        var mode = File.Exists(path) ? File.GetUnixFileMode(path) : UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        PrivateFile.Replace(path, [.. Encoding.UTF8.GetBytes(IncludeLine(places) + "\n\n"), .. before], mode, (owner.Value.User, owner.Value.Group));
         return true;
+    }
+
+    private static ReadOnlySpan<byte> Include => "Include"u8;
+
+    private static void MakeFor(string directory, FileStatus owner)
+    {
+        if (!Directory.Exists(directory))
+        {
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (Unistd.EffectiveUser != owner.User)
+            {
+                Unistd.Chown(directory, owner.User, owner.Group);
+            }
+        }
     }
 
     private static void WriteMain(Places places)

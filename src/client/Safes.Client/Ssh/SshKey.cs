@@ -14,6 +14,7 @@ public static class SshKey
         PrivateFile.MakeDirectory(Path.GetDirectoryName(path)!);
         Remove(path);
         await Tool.RunAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "safes", "-f", path], limit: Limit).ConfigureAwait(false);
+        File.SetUnixFileMode(path + ".pub", UnixFileMode.UserRead | UnixFileMode.UserWrite);    // nothing lies there that others may read
         return SshNames.PublicKey(await File.ReadAllTextAsync(path + ".pub").ConfigureAwait(false));
     }
 

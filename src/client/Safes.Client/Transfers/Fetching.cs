@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Grpc.Core;
+using Safes.Client.Connection;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Linux;
@@ -18,6 +19,9 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
     private readonly ConcurrentQueue<(Wanted File, IncomingCopy Copy)> asked = new();
     private readonly SemaphoreSlim ahead = new(MostAhead);
 
+    /// <summary>What was taken up and is neither asked for nor given up: whatever ends this, it is not forgotten.</summary>
+    private Wanted? inHand;
+
     /// <summary>What is to be asked for again.</summary>
     public IReadOnlyList<Wanted> TakeUnanswered()
     {
@@ -29,7 +33,7 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
             left.Add(one.File);
         }
 
-        return left;
+        return inHand is null ? left : [.. left, inHand];
     }
 
     /// <summary>Until every file has come, or is known not to.</summary>
@@ -68,7 +72,7 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
 
     private async Task AskAllAsync(Func<Wanted?> next, CancellationToken stop)
     {
-        while (next() is { } wanted)
+        while ((inHand = next()) is { } wanted)
         {
             await ahead.WaitAsync(stop).ConfigureAwait(false);
             try
@@ -76,6 +80,7 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
                 if (await Background.Run(() => Begin(wanted, stop), "take a file up").ConfigureAwait(false) is { } copy)
                 {
                     asked.Enqueue((wanted, copy));
+                    inHand = null;
                     await call.RequestStream.WriteAsync(copy.Request, stop).ConfigureAwait(false);
                     continue;
                 }
@@ -95,12 +100,12 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
     {
         if (wanted.Kind == FileKind.File)
         {
-            return Roomy(() => IncomingCopy.Begin(wanted.Tree, wanted.Source, wanted.Target, wanted.Length, replace, let, stop));
+            return Roomy(wanted, () => IncomingCopy.Begin(wanted.Tree, wanted.Source, wanted.Target, wanted.Length, replace, let, stop));
         }
 
         if (wanted.Kind == FileKind.Directory)
         {
-            Roomy(() =>
+            Roomy(wanted, () =>
             {
                 IncomingCopy.MakeDirectory(wanted.Tree, wanted.Target);
                 return true;
@@ -123,7 +128,7 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
             var reply = call.ResponseStream.Current;
             if (!asked.TryPeek(out var first))
             {
-                throw new FaultException(FaultCodes.BadRequest, ("what", "an answer to nothing"), ("from", "server"));
+                throw ServerFault.Nonsense();
             }
 
             try
@@ -132,7 +137,7 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
                 {
                     case GetReply.WhatOneofCase.File when refused is null:
                         outcome.Current = first.File.Source.ToString();
-                        Roomy(() =>
+                        Roomy(first.File, () =>
                         {
                             first.Copy.Start(reply.File, outcome);
                             return true;
@@ -147,11 +152,11 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
                         break;
                 }
             }
-            catch (FaultException e) when (e.Code == FaultCodes.FileChanged || e.Code == FaultCodes.FileDamaged)
+            catch (FaultException e) when (e.Code == FaultCodes.FileChanged || e.Code == FaultCodes.FileDamaged || e.Code == FaultCodes.FileFailed)
             {
                 refused = e;
             }
-            catch (LinuxException e) when (IsFull(e))
+            catch (LinuxException e) when (LocalFailure.IsFull(e))
             {
                 throw Full(first.File);
             }
@@ -162,13 +167,13 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
     {
         try
         {
-            var fault = refused ?? (done.Fault is { } told ? new FaultException(FaultCodes.Find(told.Code), [.. told.Details.Select(d => (d.Key, d.Value)), ("from", "server")]) : null);
+            var fault = refused ?? (done.Fault is { } told ? ServerFault.Of(told) : null);
             if (fault is not null)
             {
                 throw fault;
             }
 
-            outcome.Done(await Background.Run(() => copy.End(done), "name a file").ConfigureAwait(false));
+            outcome.Done(await Background.Run(() => LocalFailure.Told(file.Target, () => copy.End(done)), "name a file").ConfigureAwait(false));
         }
         catch (FaultException e)
         {
@@ -181,19 +186,17 @@ internal sealed class Fetching(AsyncDuplexStreamingCall<GetRequest, GetReply> ca
         ahead.Release();
     }
 
-    private static T Roomy<T>(Func<T> work)
+    private static T Roomy<T>(Wanted file, Func<T> work)
     {
         try
         {
-            return work();
+            return LocalFailure.Told(file.Target, work);
         }
-        catch (LinuxException e) when (IsFull(e))
+        catch (LinuxException e) when (LocalFailure.IsFull(e))
         {
             throw new FaultException(FaultCodes.DeviceFull);
         }
     }
-
-    private static bool IsFull(LinuxException e) => e.Number is Errno.NoSpace or Errno.QuotaExceeded;
 
     private static FaultException Full(Wanted file) => new(FaultCodes.DeviceFull, ("file", file.Target.ToString()), ("wanted", $"{file.Length}"));
 }

@@ -42,7 +42,7 @@ public sealed class Getting(Server server, IReadOnlyList<FilePath> named, string
             server, Outcome,
             async () =>
             {
-                using var call = server.Calls.Get(stop);
+                using var call = server.Inside.Get(stop);
                 using var fetching = new Fetching(call, Outcome, replace, let);
                 try
                 {

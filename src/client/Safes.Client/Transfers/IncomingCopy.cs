@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Microsoft.Win32.SafeHandles;
+using Safes.Client.Connection;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Linux;
@@ -70,7 +71,7 @@ internal sealed class IncomingCopy : IDisposable
     {
         if (staged is null || told is not null || (file.Blocks != 0 && file.Blocks != (ulong)staged.Blocks))
         {
-            throw Nonsense();
+            throw ServerFault.Nonsense();
         }
 
         if (file.Length != (ulong)Length)
@@ -91,12 +92,12 @@ internal sealed class IncomingCopy : IDisposable
     {
         if (told is null)
         {
-            throw Nonsense();
+            throw ServerFault.Nonsense();
         }
 
         if (staged!.Arriving.Add(piece) is { } block)
         {
-            await Background.Run(() => staged.Write(block), "write a block").ConfigureAwait(false);
+            await Background.Run(() => LocalFailure.Told(target, () => Written(block)), "write a block").ConfigureAwait(false);
             Count(outcome, block.Length, block.Data.Sum(d => (long)d.Length));
         }
     }
@@ -129,6 +130,12 @@ internal sealed class IncomingCopy : IDisposable
 
     public void Dispose() => staged?.Dispose();
 
+    private Block Written(Block block)
+    {
+        staged!.Write(block);
+        return block;
+    }
+
     private GetRequest Compare(CancellationToken stop)
     {
         using SafeFileHandle file = tree.OpenFile(target);
@@ -143,5 +150,4 @@ internal sealed class IncomingCopy : IDisposable
         outcome.Went(length, data);
     }
 
-    private static FaultException Nonsense() => new(FaultCodes.BadRequest, ("what", "an answer to nothing"), ("from", "server"));
 }

@@ -8,24 +8,61 @@ namespace Safes.Client.Transfers;
 /// <summary>A file or directory of this device, and where it goes below the team's directory.</summary>
 internal sealed record LocalFile(FileTree Tree, FilePath Source, FilePath Target, bool IsDirectory, long Length)
 {
-    public SafeFileHandle Open() => Tree.OpenFile(Source);
+    /// <exception cref="FaultException">file-unknown, file-kind, file-denied, file-failed.</exception>
+    public (SafeFileHandle File, FileStatus Status) Open()
+    {
+        var file = LocalFailure.Told(Source, () => Tree.OpenFile(Source));
+        try
+        {
+            return (file, LocalFailure.Told(Source, () => Stat.Of(file)));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
 }
 
 /// <summary>What a person named on this device, walked in constant memory; what is never sent is told to the outcome.</summary>
 internal sealed class LocalFiles(IReadOnlyList<(string Path, FilePath Target)> named)
 {
-    /// <exception cref="FaultException">file-unknown, of a path that was named.</exception>
+    /// <summary>The last name of a path as a person gave it, with or without a slash behind.</summary>
+    public static string NameOf(string path) => Path.GetFileName(Full(path));
+
+    /// <exception cref="FaultException">file-unknown, file-kind: of a path that was named.</exception>
     public IEnumerable<LocalFile> Walk(TransferOutcome? outcome)
     {
         foreach (var (path, target) in named)
         {
-            string full = Path.GetFullPath(path), above = Path.GetDirectoryName(full) ?? "/";
+            string full = Followed(path), above = Path.GetDirectoryName(full) ?? "/";
             var tree = new FileTree(() => Fcntl.Open(above, Fcntl.ReadOnly | Fcntl.Directory));
             var source = full == "/" ? FilePath.Root : FilePath.Parse(Path.GetFileName(full));
             foreach (var found in Walk(tree, source, target, path, outcome))
             {
                 yield return found;
             }
+        }
+    }
+
+    private static string Full(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+
+    /// <summary>Where a path leads. A link that is named is followed, as cp and scp do; those that are found below are not.</summary>
+    private static string Followed(string path)
+    {
+        string full = Full(path);
+        if (new FileInfo(full).LinkTarget is null)
+        {
+            return full;
+        }
+
+        try
+        {
+            return Full(File.ResolveLinkTarget(full, returnFinalTarget: true)!.FullName);
+        }
+        catch (IOException e)
+        {
+            throw new FaultException(FaultCodes.FileKind, ("file", path), ("why", $"a link that leads nowhere: {e.Message}"), ("where", "device"));
         }
     }
 
@@ -36,13 +73,14 @@ internal sealed class LocalFiles(IReadOnlyList<(string Path, FilePath Target)> n
             throw new FaultException(FaultCodes.FileUnknown, ("file", name), ("where", "device"));
         }
 
+        if (!status.IsDirectory && (!status.IsRegular || name.EndsWith('/')))
+        {
+            throw new FaultException(FaultCodes.FileKind, ("file", name), ("why", status.IsRegular ? "a file, and no directory as its slash says" : "neither a file nor a directory"), ("where", "device"));
+        }
+
         if (!status.IsDirectory)
         {
-            if (Describe(tree, source, target, status, outcome) is { } only)
-            {
-                yield return only;
-            }
-
+            yield return new LocalFile(tree, source, target, IsDirectory: false, status.Length);
             yield break;
         }
 
@@ -57,7 +95,7 @@ internal sealed class LocalFiles(IReadOnlyList<(string Path, FilePath Target)> n
 
             while (open.TryPeek(out var at))
             {
-                if (at.Names.Next() is not { } entry)
+                if (NextName(at.Names, at.Source, outcome) is not { } entry)
                 {
                     open.Pop().Names.Dispose();
                     continue;
@@ -100,12 +138,26 @@ internal sealed class LocalFiles(IReadOnlyList<(string Path, FilePath Target)> n
         }
     }
 
+    /// <summary>Null at the end, and where a directory cannot be read on.</summary>
+    private static RawPath? NextName(Dirent names, FilePath directory, TransferOutcome? outcome)
+    {
+        try
+        {
+            return LocalFailure.Told(directory, names.Next);
+        }
+        catch (FaultException e)
+        {
+            outcome?.Fail(directory.ToString(), e);
+            return null;
+        }
+    }
+
     private static LocalFile? TryDescribe(FileTree tree, FilePath source, FilePath target, RawPath name, TransferOutcome? outcome)
     {
         try
         {
             var below = source.Below(name.Bytes);
-            return tree.Find(below) is { } status ? Describe(tree, below, target.Below(name.Bytes), status, outcome) : null;
+            return LocalFailure.Told(below, () => tree.Find(below)) is { } status ? Describe(tree, below, target.Below(name.Bytes), status, outcome) : null;
         }
         catch (FaultException e)
         {
@@ -129,8 +181,11 @@ internal sealed class LocalFiles(IReadOnlyList<(string Path, FilePath Target)> n
     {
         try
         {
-            using var directory = tree.OpenDirectory(path);
-            return new Dirent(directory);
+            return LocalFailure.Told(path, () =>
+            {
+                using var directory = tree.OpenDirectory(path);
+                return new Dirent(directory);
+            });
         }
         catch (FaultException e)
         {

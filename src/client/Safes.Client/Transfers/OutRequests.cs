@@ -16,13 +16,13 @@ public sealed class OutRequests(Server server)
     {
         var request = new AskOutRequest { Reason = reason };
         request.Paths.AddRange(paths.Select(p => ByteString.CopyFrom(p.Bytes)));
-        return server.Calls.CallAsync((c, o) => c.AskOutAsync(request, o), AskLimit, stop);
+        return server.Inside.CallAsync((c, o) => c.AskOutAsync(request, o), AskLimit, stop);
     }
 
     public async Task<IReadOnlyList<OutEntry>> ListAsync(CancellationToken stop)
     {
         List<OutEntry> all = [];
-        await foreach (var entry in server.Calls.StreamAsync((c, o) => c.ListOut(new ListOutRequest(), o), ListLimit, stop).ConfigureAwait(false))
+        await foreach (var entry in server.Inside.StreamAsync((c, o) => c.ListOut(new ListOutRequest(), o), ListLimit, stop).ConfigureAwait(false))
         {
             all.Add(entry);
         }
@@ -38,7 +38,7 @@ public sealed class OutRequests(Server server)
     /// <exception cref="Contracts.FaultException">request-unknown.</exception>
     public async IAsyncEnumerable<OutFile> FilesAsync(ulong number, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
     {
-        await foreach (var some in server.Calls.StreamAsync((c, o) => c.ShowOut(new OutNumber { Number = number }, o), ListLimit, stop).ConfigureAwait(false))
+        await foreach (var some in server.Inside.StreamAsync((c, o) => c.ShowOut(new OutNumber { Number = number }, o), ListLimit, stop).ConfigureAwait(false))
         {
             foreach (var file in some.Files)
             {
@@ -53,12 +53,12 @@ public sealed class OutRequests(Server server)
     {
         var seen = await FindAsync(number, stop).ConfigureAwait(false);
         var request = new DecideOutRequest { Number = number, Approve = approve, Reason = reason, Digest = seen.Digest };
-        return await server.Calls.CallAsync((c, o) => c.DecideOutAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
+        return await server.Inside.CallAsync((c, o) => c.DecideOutAsync(request, o), Server.CallLimit, stop).ConfigureAwait(false);
     }
 
     public async IAsyncEnumerable<string> LogAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
     {
-        await foreach (var some in server.Calls.StreamAsync((c, o) => c.ReadOutLog(new ReadOutLogRequest(), o), ListLimit, stop).ConfigureAwait(false))
+        await foreach (var some in server.Inside.StreamAsync((c, o) => c.ReadOutLog(new ReadOutLogRequest(), o), ListLimit, stop).ConfigureAwait(false))
         {
             foreach (string line in some.Lines)
             {

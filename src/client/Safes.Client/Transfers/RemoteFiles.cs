@@ -39,7 +39,7 @@ internal static class RemoteFiles
     public static async IAsyncEnumerable<(FilePath Path, FileFound Found)> ListAsync(Server server, FilePath path, bool all, [EnumeratorCancellation] CancellationToken stop, Let? let = null)
     {
         var request = new ListFilesRequest { Path = ByteString.CopyFrom(path.Bytes), All = all, Out = let?.Number ?? 0, Look = let is { Look: true } };
-        await foreach (var found in server.Calls.StreamAsync((c, o) => c.ListFiles(request, o), ListLimit, stop).ConfigureAwait(false))
+        await foreach (var found in server.Inside.StreamAsync((c, o) => c.ListFiles(request, o), ListLimit, stop).ConfigureAwait(false))
         {
             foreach (var file in found.Files)
             {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Win32.SafeHandles;
+using Safes.Client.Connection;
 using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Linux;
@@ -11,9 +12,12 @@ namespace Safes.Client.Transfers;
 
 /// <summary>
 /// Sends files over one stream. Small ones go one behind the other without waiting; of a larger one the server is asked first what it has.
-/// What the server has not answered when the connection goes is for the next one.
+/// Of a small one that may be there already only the digest goes first, and the file behind the others when it is another. What the server has
+/// not answered when the connection goes is for the next one.
 /// </summary>
-internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> call, TransferOutcome outcome, bool replace) : IDisposable
+/// <param name="mayBeThere">Whether a file of that name and length was there.</param>
+internal sealed class Sending(
+    AsyncDuplexStreamingCall<PutRequest, PutReply> call, TransferOutcome outcome, bool replace, Func<LocalFile, bool> mayBeThere) : IDisposable
 {
     /// <summary>Files longer than this may be there in part.</summary>
     private const long AskFrom = 4 << 20;
@@ -30,6 +34,9 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
 
         public volatile bool Answered;
 
+        /// <summary>Only its digest went.</summary>
+        public bool Compared { get; init; }
+
         /// <summary>Why this device gave it up.</summary>
         public volatile FaultException? GivenUp;
 
@@ -38,14 +45,19 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
 
     private readonly Block[] blocks = [new(), new()];
     private readonly ConcurrentQueue<Sent> unanswered = new();
-    private readonly SemaphoreSlim room = new(MostUnanswered);
+    private readonly ConcurrentQueue<LocalFile> others = new();
+    private readonly SemaphoreSlim room = new(MostUnanswered), answers = new(0);
+    private int compared;
+
+    /// <summary>What was taken up and is neither sent nor given up: whatever ends this, it is not forgotten.</summary>
+    private LocalFile? inHand;
 
     /// <summary>What is to be sent again; it counts no longer.</summary>
     public IReadOnlyList<LocalFile> TakeUnanswered()
     {
         Sent[] all = [.. unanswered];
         outcome.Went(-all.Sum(s => s.Counted), 0);
-        return [.. all.Select(s => s.File)];
+        return [.. all.Select(s => s.File), .. inHand is null ? (LocalFile[])[] : [inHand], .. others];
     }
 
     /// <summary>Until every file is answered.</summary>
@@ -72,17 +84,72 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
         }
     }
 
-    public void Dispose() => room.Dispose();
+    public void Dispose()
+    {
+        room.Dispose();
+        answers.Dispose();
+    }
 
     private async Task SendAllAsync(Func<LocalFile?> next, CancellationToken stop)
     {
-        while (next() is { } file)
+        while ((inHand = next()) is { } file)
         {
             await room.WaitAsync(stop).ConfigureAwait(false);
-            await SendAsync(file, stop).ConfigureAwait(false);
+            await (!file.IsDirectory && file.Length <= AskFrom && mayBeThere(file) ? CompareAsync(file, stop) : SendAsync(file, stop)).ConfigureAwait(false);
+        }
+
+        // Which of those that were there are others, only the server's answers tell.
+        while (Volatile.Read(ref compared) > 0 || !others.IsEmpty)
+        {
+            if (others.TryDequeue(out var other))
+            {
+                inHand = other;
+                await room.WaitAsync(stop).ConfigureAwait(false);
+                await SendAsync(other, stop).ConfigureAwait(false);
+            }
+            else
+            {
+                await answers.WaitAsync(stop).ConfigureAwait(false);
+            }
         }
 
         await call.RequestStream.CompleteAsync().WaitAsync(stop).ConfigureAwait(false);
+    }
+
+    private async Task CompareAsync(LocalFile local, CancellationToken stop)
+    {
+        outcome.Current = local.Target.ToString();
+        var (digest, length) = await Background.Run(() => DigestOf(local, stop), "read a file").ConfigureAwait(false);
+        if (digest is null)
+        {
+            inHand = null;
+            others.Enqueue(local);    // it is read again, and what keeps it from being sent is told then
+            room.Release();
+            return;
+        }
+
+        var sent = new Sent(local) { Compared = true };
+        Count(sent, length, 0);
+        Interlocked.Increment(ref compared);
+        Asked(sent);
+        await WriteAsync(
+            new PutRequest { File = new PutFile { Path = Bytes(local.Target), Length = (ulong)length, Same = ByteString.CopyFrom(digest) } }, stop).ConfigureAwait(false);
+    }
+
+    private static (byte[]? Digest, long Length) DigestOf(LocalFile local, CancellationToken stop)
+    {
+        try
+        {
+            var (file, status) = local.Open();
+            using var opened = file;
+            using var reader = new BlockReader(file, local.Source, status.Length);
+            LocalFailure.Told(local.Source, () => Skipped(reader, Block.Count(status.Length), stop));
+            return (reader.Digest, status.Length);
+        }
+        catch (FaultException)
+        {
+            return (null, 0);
+        }
     }
 
     private async Task SendAsync(LocalFile local, CancellationToken stop)
@@ -91,18 +158,20 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
         var sent = new Sent(local);
         if (local.IsDirectory)
         {
-            unanswered.Enqueue(sent);
+            Asked(sent);
             await WriteAsync(new PutRequest { File = new PutFile { Path = Bytes(local.Target), Directory = true } }, stop).ConfigureAwait(false);
             return;
         }
 
         SafeFileHandle file;
+        FileStatus status;
         try
         {
-            file = local.Open();
+            (file, status) = local.Open();
         }
         catch (FaultException e)
         {
+            inHand = null;
             outcome.Fail(local.Source.ToString(), e);
             room.Release();
             return;
@@ -110,9 +179,8 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
 
         using (file)
         {
-            var status = Stat.Of(file);
             using var reader = new BlockReader(file, local.Source, status.Length);
-            unanswered.Enqueue(sent);
+            Asked(sent);
             bool asks = status.Length > AskFrom;
             await WriteAsync(
                 new PutRequest
@@ -131,13 +199,13 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
             try
             {
                 await SendContentAsync(sent, reader, asks, file, status.Length, stop).ConfigureAwait(false);
-                var after = Stat.Of(file);
+                var after = LocalFailure.Told(local.Source, () => Stat.Of(file));
                 if (!sent.Answered && (after.Length, after.ModifiedNanoseconds) != (status.Length, status.ModifiedNanoseconds))
                 {
                     throw FileTree.Refused(FaultCodes.FileChanged, local.Source, "it was written to meanwhile");
                 }
             }
-            catch (FaultException e) when (e.Code == FaultCodes.FileChanged)
+            catch (FaultException e) when (e.Code == FaultCodes.FileChanged || e.Code == FaultCodes.FileFailed)
             {
                 sent.GivenUp = e;
             }
@@ -152,7 +220,7 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
         if (asks && await sent.Have.Task.WaitAsync(stop).ConfigureAwait(false) is { } have)
         {
             long there = (long)Math.Min(have.Blocks, (ulong)Block.Count(length));
-            await Background.Run(() => reader.SkipTo(there, stop), "compare a file").ConfigureAwait(false);
+            await Background.Run(() => LocalFailure.Told(sent.File.Source, () => Skipped(reader, there, stop)), "compare a file").ConfigureAwait(false);
             if (!have.Check.Span.SequenceEqual(reader.Digest))
             {
                 reader = new BlockReader(file, sent.File.Source, length);
@@ -166,10 +234,10 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
 
         try
         {
-            var next = ReadAsync(reader, blocks[0]);
+            var next = ReadAsync(sent.File, reader, blocks[0]);
             for (int i = 1; await next.ConfigureAwait(false) is { } block && !sent.Answered; i ^= 1)
             {
-                next = ReadAsync(reader, blocks[i]);
+                next = ReadAsync(sent.File, reader, blocks[i]);
                 try
                 {
                     foreach (var piece in Pieces.Of(block))
@@ -195,6 +263,12 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
         }
     }
 
+    private void Asked(Sent sent)
+    {
+        unanswered.Enqueue(sent);
+        inHand = null;
+    }
+
     private void Count(Sent sent, long length, long data)
     {
         sent.Counted += length;
@@ -208,7 +282,7 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
             var reply = call.ResponseStream.Current;
             if (!unanswered.TryPeek(out var first))
             {
-                throw new FaultException(FaultCodes.BadRequest, ("what", "an answer to nothing"), ("from", "server"));
+                throw ServerFault.Nonsense();
             }
 
             if (reply.Have is { } have)
@@ -226,13 +300,18 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
     {
         sent.Answered = true;
         sent.Have.TrySetResult(null);
-        if (sent.GivenUp is { } own)
+        if (sent.Compared && done.Other)
+        {
+            Count(sent, -sent.Counted, 0);
+            others.Enqueue(sent.File);
+        }
+        else if (sent.GivenUp is { } own)
         {
             outcome.Fail(sent.File.Source.ToString(), own);
         }
         else if (done.Fault is { } fault)
         {
-            outcome.Fail(sent.File.Target.ToString(), new FaultException(FaultCodes.Find(fault.Code), [.. fault.Details.Select(d => (d.Key, d.Value)), ("from", "server")]));
+            outcome.Fail(sent.File.Target.ToString(), ServerFault.Of(fault));
         }
         else if (sent.File.IsDirectory)
         {
@@ -245,15 +324,26 @@ internal sealed class Sending(AsyncDuplexStreamingCall<PutRequest, PutReply> cal
 
         unanswered.TryDequeue(out _);
         room.Release();
+        if (sent.Compared)
+        {
+            Interlocked.Decrement(ref compared);
+            answers.Release();
+        }
     }
 
-    private static Task<Block?> ReadAsync(BlockReader reader, Block into) => reader.AtEnd ? Task.FromResult<Block?>(null) : Background.Run<Block?>(
-        () =>
+    private static Task<Block?> ReadAsync(LocalFile local, BlockReader reader, Block into) => reader.AtEnd ? Task.FromResult<Block?>(null) : Background.Run<Block?>(
+        () => LocalFailure.Told(local.Source, () =>
         {
             reader.Read(into);
             return into;
-        },
+        }),
         "read a block");
+
+    private static BlockReader Skipped(BlockReader reader, long to, CancellationToken stop)
+    {
+        reader.SkipTo(to, stop);
+        return reader;
+    }
 
     private Task WriteAsync(PutRequest request, CancellationToken stop) => call.RequestStream.WriteAsync(request, stop);
 

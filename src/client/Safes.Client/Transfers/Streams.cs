@@ -30,21 +30,26 @@ internal static class Streams
             }
             catch (Exception e) when (e is RpcException or InvalidOperationException or (IOException and not LinuxException) || (e is FaultException f && IsOfTheWay(f)))
             {
-                var cause = e is RpcException r ? server.Calls.Cause(r, stop) : e as FaultException ?? new FaultException(FaultCodes.NoServer, ("why", "the connection was lost"));
+                var cause = e is RpcException r ? server.Inside.Cause(r, stop) : e as FaultException ?? ServerFault.Lost();
                 if ((outcome.Files, outcome.Sent) != reached)
                 {
                     (reached, moved) = ((outcome.Files, outcome.Sent), BootClock.Now);
                 }
 
-                if (cause is not FaultException fault || !IsOfTheWay(fault) || BootClock.Now > moved + Patience)
+                if (cause is not FaultException fault || !IsOfTheWay(fault))
                 {
                     throw cause;
+                }
+
+                if (BootClock.Now > moved + Patience)
+                {
+                    throw new FaultException(fault.Code, [.. fault.Details.Select(d => (d.Key, d.Value)), ("kept", "what is over by now is there; the same command goes on where it was")]);
                 }
             }
 
             stop.ThrowIfCancellationRequested();
             outcome.Resumed++;
-            server.Reconnect();
+            server.ReconnectInside();
             await Task.Delay(Pause, stop).ConfigureAwait(false);
         }
     }

@@ -18,8 +18,8 @@ public static class ClockWitness
     /// <summary>Remembers, until the next boot, how the wall clock stood to the boot clock when it had just agreed with the server's.</summary>
     public static void Keep(SafeProfile profile)
     {
-        profile.Places.MakeRuntime();
-        PrivateFile.Write(Path.Combine(profile.RuntimeDirectory, FileName), Offset(DateTimeOffset.UtcNow, BootClock.Now).ToString(CultureInfo.InvariantCulture));
+        string offset = Offset(DateTimeOffset.UtcNow, BootClock.Now).ToString(CultureInfo.InvariantCulture);
+        PrivateFile.Write(Path.Combine(profile.SessionDirectory, FileName), $"{offset} {Machine.BootId}");
     }
 
     /// <summary>Somebody keeps it right, or it has not been set since it agreed with the server's.</summary>
@@ -32,7 +32,8 @@ public static class ClockWitness
 
         try
         {
-            return long.TryParse(PrivateFile.ReadText(Path.Combine(profile.RuntimeDirectory, FileName)), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long kept)
+            string[] words = PrivateFile.ReadText(Path.Combine(profile.SessionDirectory, FileName)).Split(' ');
+            return words is [var offset, var boot] && boot == Machine.BootId && long.TryParse(offset, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long kept)
                 && Int128.Abs((Int128)kept - Offset(DateTimeOffset.UtcNow, BootClock.Now)) <= (long)Drift.TotalMilliseconds;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or Contracts.FaultException)

@@ -8,7 +8,7 @@ namespace Safes.Client.Tunnel;
 
 /// <summary>
 /// The device's way to a safe: a tunnel that is up already, or one made here with the rights to. It touches one interface,
-/// its address and the route to the safe's own prefix; never the resolver and no other route.
+/// its address, the routes to the safe's gateway and hosts, and a table of packet rules of its own; never the resolver and no other route.
 /// </summary>
 public sealed class DeviceTunnel
 {
@@ -17,34 +17,41 @@ public sealed class DeviceTunnel
 
     private static readonly TimeSpan ToolLimit = TimeSpan.FromSeconds(10);
 
-    private DeviceTunnel(TunnelSettings settings, bool ours, string how)
+    private readonly MadeInterface? made;
+
+    private DeviceTunnel(TunnelSettings settings, MadeInterface? made, string how)
     {
         Settings = settings;
-        Ours = ours;
+        this.made = made;
         How = how;
     }
 
     public TunnelSettings Settings { get; }
 
     /// <summary>Whether it was made here, and goes with the session.</summary>
-    public bool Ours { get; }
+    public bool Ours => made is not null;
 
     /// <summary>For people: who made it.</summary>
     public string How { get; }
 
     /// <summary>A tunnel that somebody else keeps.</summary>
-    public static DeviceTunnel Of(TunnelSettings settings, string how) => new(settings, ours: false, how);
+    public static DeviceTunnel Of(TunnelSettings settings, string how) => new(settings, made: null, how);
 
     /// <summary>Whether one is up, whoever made it.</summary>
     public static bool IsUp(TunnelSettings settings) => HasAddress(settings) is not null;
 
+    /// <summary>Of the tunnel that is up: its interface, and whether something is known to keep the gateway from this device; null when none is up.</summary>
+    public static async Task<(string Interface, bool Kept)?> FindAsync(TunnelSettings settings) =>
+        HasAddress(settings) is { } name ? (name, await DeviceFirewall.IsKnownToStandAsync(name).ConfigureAwait(false)) : null;
+
     /// <summary>Uses the tunnel that is up, or makes one; then waits for the gateway to answer.</summary>
+    /// <param name="notes">Where it is noted what was made here.</param>
     /// <param name="writeConfiguration">Writes a wg-quick configuration and returns its path, for people without the rights.</param>
     public static async Task<DeviceTunnel> EnsureAsync(
-        TunnelSettings settings, SecretBuffer privateKey, Func<string> writeConfiguration, CancellationToken stop)
+        TunnelSettings settings, SecretBuffer privateKey, string notes, Func<string> writeConfiguration, CancellationToken stop)
     {
         DeviceTunnel tunnel;
-        if (HasAddress(settings) is { } present && present != settings.Interface)
+        if (HasAddress(settings) is { } present && !(Capabilities.MayManageNetwork && MadeInterface.IsLeftBehind(present, notes)))
         {
             tunnel = Of(settings, $"{present}, up already");
         }
@@ -54,7 +61,7 @@ public sealed class DeviceTunnel
         }
         else
         {
-            tunnel = await MakeAsync(settings, privateKey, stop).ConfigureAwait(false);
+            tunnel = await MakeAsync(settings, privateKey, notes, stop).ConfigureAwait(false);
         }
 
         try
@@ -88,7 +95,7 @@ public sealed class DeviceTunnel
     /// <summary>Makes the kernel forget the gateway's silence: a restarted gateway is greeted at once.</summary>
     public async Task ReaddPeerAsync(CancellationToken stop)
     {
-        if (!Ours)
+        if (made is not { IsThere: true })
         {
             return;
         }
@@ -98,39 +105,80 @@ public sealed class DeviceTunnel
         await Tool.RunAsync("wg", ["set", Settings.Interface, "peer", key, "remove"], limit: ToolLimit).ConfigureAwait(false);
         await Tool.RunAsync(
             "wg",
-            ["set", Settings.Interface, "peer", key, "endpoint", endpoint.ToString(), "allowed-ips", Settings.Route,
+            ["set", Settings.Interface, "peer", key, "endpoint", endpoint.ToString(), "allowed-ips", Settings.AllowedAddresses,
                 "persistent-keepalive", $"{TunnelSettings.KeepaliveSeconds}"],
             limit: ToolLimit).ConfigureAwait(false);
     }
 
-    /// <summary>Takes away what was made here. Nothing happens when it is gone.</summary>
-    public async Task RemoveAsync()
+    /// <summary>Makes the packet rules anew when somebody has taken them away: a reload of a firewall flushes all there are.</summary>
+    /// <returns>False: they were not there, and are again.</returns>
+    /// <exception cref="FaultException">no-firewall.</exception>
+    public async Task<bool> KeepFirewallAsync()
     {
-        if (Ours)
+        if (made is not { IsThere: true } || await DeviceFirewall.StandsAsync(Settings.Interface).ConfigureAwait(false) is true)
+        {
+            return true;
+        }
+
+        await DeviceFirewall.RaiseAsync(Settings.Interface).ConfigureAwait(false);
+        return false;
+    }
+
+    /// <summary>Takes away what was made here, and nothing that has its name by now. Nothing happens when it is gone.</summary>
+    /// <param name="unlessUsed">Another session of this device may go on through it: then it stays.</param>
+    public async Task RemoveAsync(bool unlessUsed = false)
+    {
+        if (made is null || (unlessUsed && IsUsed()))
+        {
+            return;
+        }
+
+        if (made.IsThere)
         {
             await Tool.TryAsync("ip", ["link", "delete", Settings.Interface], limit: ToolLimit).ConfigureAwait(false);
         }
+
+        if (NetIf.Find(Settings.Interface) is null)
+        {
+            await DeviceFirewall.LowerAsync(Settings.Interface).ConfigureAwait(false);
+            made.Forget();
+        }
     }
+
+    /// <summary>Whether a connection to the server goes through it.</summary>
+    private bool IsUsed() => IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpConnections()
+        .Any(c => c.State == TcpState.Established && c.LocalEndPoint.Address.Equals(Settings.Device) && c.RemoteEndPoint.Equals(Settings.Control));
 
     /// <summary>The interface that has this device's address in the safe, whoever made it.</summary>
     private static string? HasAddress(TunnelSettings settings) =>
         NetworkInterface.GetAllNetworkInterfaces()
             .FirstOrDefault(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.Equals(settings.Device)))?.Name;
 
-    private static async Task<DeviceTunnel> MakeAsync(TunnelSettings settings, SecretBuffer privateKey, CancellationToken stop)
+    private static async Task<DeviceTunnel> MakeAsync(TunnelSettings settings, SecretBuffer privateKey, string notes, CancellationToken stop)
     {
         var endpoint = await Endpoints.ResolveAsync(settings.Endpoint, stop).ConfigureAwait(false);
-        // One that a killed session left behind is made anew: its routes and keys may be of another day.
+        // One that a killed session left behind is made anew: its routes and keys may be of another day. One without an address is nobody's.
         await Tool.TryAsync("ip", ["link", "delete", settings.Interface], limit: ToolLimit).ConfigureAwait(false);
-        string how = await AddInterfaceAsync(settings.Interface).ConfigureAwait(false);
-        var tunnel = new DeviceTunnel(settings, ours: true, how);
+        await DeviceFirewall.RaiseAsync(settings.Interface).ConfigureAwait(false);
+        DeviceTunnel tunnel;
+        try
+        {
+            string how = await AddInterfaceAsync(settings.Interface).ConfigureAwait(false);
+            tunnel = new DeviceTunnel(settings, MadeInterface.Of(settings.Interface, notes), how);
+        }
+        catch
+        {
+            await DeviceFirewall.LowerAsync(settings.Interface).ConfigureAwait(false);
+            throw;
+        }
+
         try
         {
             await WireGuardKeyText.SetAsync(settings.Interface, WireGuardText.ForSetconf(settings, endpoint), privateKey).ConfigureAwait(false);
             string batch = $"""
                 address add {settings.Device}/32 dev {settings.Interface}
                 link set {settings.Interface} mtu {TunnelSettings.Mtu} up
-                route add {settings.Route} dev {settings.Interface}
+                {string.Join('\n', settings.Routes.Select(r => $"route add {r} dev {settings.Interface}"))}
 
                 """;
             await Tool.RunAsync("ip", ["-batch", "-"], batch, limit: ToolLimit).ConfigureAwait(false);

@@ -5,7 +5,7 @@ namespace Safes.Client.Tunnel;
 /// <summary>What a tunnel to a safe needs, all of it public but the private key, which is given apart.</summary>
 /// <param name="Interface">At most 15 characters, of its own for this device and safe.</param>
 /// <param name="Device">This device's address, 10.X.Y.n.</param>
-/// <param name="Network">The safe's prefix, 10.X.Y.0; the only network that is routed into the tunnel.</param>
+/// <param name="Network">The safe's prefix, 10.X.Y.0. Of it only the gateway and the hosts are routed into the tunnel, and taken from there.</param>
 /// <param name="PrefixLength">20.</param>
 /// <param name="GatewayKey">The gateway's WireGuard public key, 32 bytes.</param>
 /// <param name="Endpoint">HOST:PORT of the server's public UDP port.</param>
@@ -30,7 +30,22 @@ public sealed record TunnelSettings(
 
     public IPEndPoint Control => new(Gateway, ControlPort);
 
-    public string Route => $"{Network}/{PrefixLength}";
+    /// <summary>Where the safe's hosts are: the second /24 of its network.</summary>
+    public IPNetwork Hosts
+    {
+        get
+        {
+            byte[] bytes = Network.GetAddressBytes();
+            bytes[2]++;
+            return new IPNetwork(new IPAddress(bytes), 24);
+        }
+    }
+
+    /// <summary>All that this device has to do with: no other device's address, and nobody's beyond.</summary>
+    public IReadOnlyList<string> Routes => [$"{Gateway}/32", $"{Hosts}"];
+
+    /// <summary>As WireGuard has it.</summary>
+    public string AllowedAddresses => string.Join(", ", Routes);
 
     /// <summary>A name that differs between safes and between devices: <c>sf</c> and 12 hexadecimal digits.</summary>
     public static string InterfaceName(ReadOnlySpan<byte> gatewayKey, ReadOnlySpan<byte> deviceId)

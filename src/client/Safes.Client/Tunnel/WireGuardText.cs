@@ -16,10 +16,13 @@ public static class WireGuardText
     public static SecretBuffer ForWgQuick(TunnelSettings settings, SecretBuffer privateKey) => WireGuardKeyText.Fill(
         $"""
         # One device's way to one safe. The private key is this device's: give this file to nobody.
+        # wg-quick calls the interface as the file: NAME.conf with at most 15 of a-z, A-Z, 0-9 and _ = + . -
+        {string.Join('\n', DeviceFirewall.ForOthers(settings.Gateway, settings.Hosts))}
         [Interface]
         PrivateKey = {Placeholder}
         Address = {settings.Device}/32
         MTU = {TunnelSettings.Mtu}
+        {string.Join('\n', DeviceFirewall.ForWgQuick())}
         {Peer(settings, settings.Endpoint)}
         """,
         privateKey);
@@ -30,7 +33,7 @@ public static class WireGuardText
         [Peer]
         PublicKey = {Convert.ToBase64String(settings.GatewayKey.Span)}
         Endpoint = {endpoint}
-        AllowedIPs = {settings.Route}
+        AllowedIPs = {settings.AllowedAddresses}
         PersistentKeepalive = {TunnelSettings.KeepaliveSeconds}
 
         """;

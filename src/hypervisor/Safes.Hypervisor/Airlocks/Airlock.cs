@@ -180,10 +180,18 @@ public sealed class Airlock(FileTree root, FileTree files)
     /// <exception cref="FaultException">request-unknown, needs-approval, not-owner, request-own.</exception>
     public OutContent Open(ulong number, bool look, Visitor by)
     {
+        var entry = RequireOpen(number, look, by);
+        return new OutContent(root.OpenDirectory(Of(number)), entry);
+    }
+
+    /// <summary>The request, if what it holds may be read at this moment.</summary>
+    /// <exception cref="FaultException">As <see cref="Open"/>.</exception>
+    public OutEntry RequireOpen(ulong number, bool look, Visitor by)
+    {
         var entry = Find(number);
         if (entry.State == OutState.OutApproved || (look && by.Member.IsOwner && !IsOf(entry, by)))
         {
-            return new OutContent(root.OpenDirectory(Of(number)), entry);
+            return entry;
         }
 
         // Who looks sees it on a device: that is for who may let it out, and not for who wants it out.
@@ -196,10 +204,16 @@ public sealed class Airlock(FileTree root, FileTree files)
     /// <exception cref="FaultException">request-unknown, needs-approval.</exception>
     public OutContent Show(ulong number, Visitor by)
     {
+        var entry = RequireShown(number, by);
+        return new(root.OpenDirectory(Of(number)), entry);
+    }
+
+    /// <summary>The request, if its list may be seen at this moment.</summary>
+    /// <exception cref="FaultException">request-unknown, needs-approval.</exception>
+    public OutEntry RequireShown(ulong number, Visitor by)
+    {
         var entry = Find(number);
-        return MaySee(entry, by)
-            ? new(root.OpenDirectory(Of(number)), entry)
-            : throw Withheld(entry);
+        return MaySee(entry, by) ? entry : throw Withheld(entry);
     }
 
     /// <summary>All that are kept, by number, as somebody may see them.</summary>

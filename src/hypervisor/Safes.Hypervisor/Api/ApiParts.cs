@@ -3,6 +3,7 @@ using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Vaults;
+using Safes.Hypervisor.Within;
 using Safes.Lifecycle;
 
 namespace Safes.Hypervisor.Api;
@@ -22,11 +23,9 @@ public sealed record ApiParts
 
     public required VolumeWork Work { get; init; }
 
-    public required IOpenSafe Safe { get; init; }
+    public required IInsideOut Safe { get; init; }
 
     public required Terms Terms { get; init; }
-
-    public Notices Notices { get; init; } = new();
 
     public required TimeProvider Clock { get; init; }
 

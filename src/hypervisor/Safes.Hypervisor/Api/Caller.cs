@@ -7,25 +7,29 @@ using Microsoft.Extensions.Logging;
 using Safes.Contracts;
 using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Vaults;
+using Safes.Linux;
 
 namespace Safes.Hypervisor.Api;
 
 /// <summary>The device that calls, as the roster has it at the moment of the call.</summary>
 public sealed record Caller(Peer Peer, string Connection)
 {
-    private const string Key = "caller";
+    internal const string Name = "caller";
 
-    public static Caller Of(ServerCallContext context) => (Caller)context.UserState[Key];
+    public static Caller Of(ServerCallContext context) => (Caller)context.UserState[Name];
 
-    internal void Attach(ServerCallContext context) => context.UserState[Key] = this;
+    internal void Attach(ServerCallContext context) => context.UserState[Name] = this;
 }
 
 /// <summary>
 /// Checks the certificate of each call against the roster as it is now (a connection outlives a removal), and turns what is thrown into
 /// a status with its fault.
 /// </summary>
-public sealed class CallGuard(Vault vault, ILogger<CallGuard> log) : Interceptor
+public sealed class CallGuard(IPeers peers, ILogger<CallGuard> log) : Interceptor
 {
+    // One device's calls that fail, a minute.
+    private static readonly LineBound Lines = new(BootClock.Instance, most: 10);
+
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
@@ -51,7 +55,7 @@ public sealed class CallGuard(Vault vault, ILogger<CallGuard> log) : Interceptor
         try
         {
             var connection = context.GetHttpContext().Connection;
-            var peer = connection.ClientCertificate is { } certificate ? vault.FindPeer(PinOf(certificate)) : null;
+            var peer = connection.ClientCertificate is { } certificate ? peers.FindPeer(PinOf(certificate)) : null;
             new Caller(peer ?? throw new FaultException(FaultCodes.UnknownDevice), connection.Id).Attach(context);
             await call().ConfigureAwait(false);
         }
@@ -75,9 +79,9 @@ public sealed class CallGuard(Vault vault, ILogger<CallGuard> log) : Interceptor
         }
 
         var fault = FaultMap.Of(e);
-        if (fault.Code == FaultCodes.Internal)
+        if (fault.Code == FaultCodes.Internal && Lines.Takes(context.UserState.TryGetValue(Caller.Name, out object? caller) ? $"{((Caller)caller).Peer.Device}" : "", out long left))
         {
-            log.CallFailed(e, context.Method);
+            log.CallFailed(e, left == 0 ? context.Method : $"{context.Method} (after {left} more of that device)");
         }
 
         return FaultMap.Rpc(fault);

@@ -15,9 +15,9 @@ public sealed partial class SafeApi
     {
         var caller = Caller.Of(context);
         var key = parts.OneTimeKeys.Take(caller.Connection, request.OneTimeKey.Span);
-        using var feed = new StepFeed(parts.Daemon, parts.Server);
+        using var feed = new StepFeed(parts.Daemon);
         var claim = ClaimAsync(key, request, context.CancellationToken);
-        await feed.PumpAsync((step, stop) => responseStream.WriteAsync(new Progress { Step = step }, stop), claim, CancellationToken.None).ConfigureAwait(false);
+        await feed.PumpAsync((step, stop) => responseStream.WriteAsync(new Progress { Step = step! }, stop), claim, CancellationToken.None).ConfigureAwait(false);
         await claim.ConfigureAwait(false);
         await responseStream.WriteAsync(new Progress { Step = new Step { Name = "claimed", Done = true } }).ConfigureAwait(false);
     }

@@ -47,6 +47,7 @@ public static class FaultMap
     public static FaultException OfFaulted(SafeState state) => state is Faulted { Holders: [var first, ..] all }
         ? new FaultException(
             FaultCodes.FilesBusy, ("holder", first.Command), ("pid", $"{first.Pid}"), ("kind", first.Kind),
+            ("key", ((Faulted)state).KeyGone ? "absent" : "present"),
             ("holders", string.Join("; ", all.Select(h => $"{h.Command} (pid {h.Pid}): {h.Kind}"))))
         : new FaultException(FaultCodes.Faulted, ("detail", (state as Faulted)?.What ?? ""));
 

@@ -25,7 +25,7 @@ public sealed partial class SafeApi
 
         var lease = new Lease(parts.Daemon, session, parts.Terms.Lease, parts.Vault.Configuration.Challenge, parts.Clock);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        using var writer = new SessionStream(responseStream, parts.Notices);
+        using var writer = new SessionStream(responseStream);
         var challenges = lease.ChallengeAsync(writer.WriteAsync, stop.Token);
         var answers = AnswerAsync(lease, requestStream, stop.Token);
         try
@@ -48,7 +48,7 @@ public sealed partial class SafeApi
     public override async Task Leave(LeaveRequest request, IServerStreamWriter<LeaveProgress> responseStream, ServerCallContext context)
     {
         var session = Own(Caller.Of(context), request.Session.Span);
-        using var feed = new StepFeed(parts.Daemon, parts.Server);
+        using var feed = new StepFeed(parts.Daemon);
         session.Announce(new SessionEnd(EndReasons.Left));
         var asked = await parts.Daemon.SubmitAsync(at => new SessionEnded(at, session.Id)).ConfigureAwait(false);
         if (asked.Then.Refusal is { } refusal)
@@ -66,7 +66,7 @@ public sealed partial class SafeApi
         }
 
         var closed = parts.Daemon.WhenAsync(s => s is not Closing, context.CancellationToken);
-        await feed.PumpAsync((step, stop) => responseStream.WriteAsync(new LeaveProgress { Step = step }, stop), closed, context.CancellationToken).ConfigureAwait(false);
+        await feed.PumpAsync((step, stop) => responseStream.WriteAsync(new LeaveProgress { Step = step! }, stop), closed, context.CancellationToken).ConfigureAwait(false);
         if (await closed.ConfigureAwait(false) is Faulted f)
         {
             throw FaultMap.OfFaulted(f);

@@ -4,6 +4,7 @@ using Safes.Contracts.V1;
 using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Sessions;
+using Safes.Hypervisor.Ways;
 using Safes.Lifecycle;
 using Safes.Volumes;
 
@@ -25,8 +26,16 @@ public sealed class LocalApi(SafeDaemon daemon, SafeParts parts, SafeEffects eff
             Detail = daemon.Running is { } r && StepFeed.NameOf(r.Effect) is { } step ? $"{step}, {r.Took.TotalSeconds:0.0} s" : Messages.Detail(state),
         };
         reply.Holders.AddRange(Holders(state, parts.Sessions));
-        reply.Hosts.AddRange(effects.Workspace?.Hosts.Status().Select(Messages.Of) ?? []);
+        reply.Hosts.AddRange(effects.Hosts.Select(h => new HostCount
+        {
+            Number = h.Host,
+            State = $"{h.Standing}".ToLowerInvariant(),
+            Cpus = h.Cpus,
+            MemoryBytes = h.MemoryBytes,
+        }));
+        reply.Inside = effects.InsideState;
         reply.Facts.AddRange(Facts());
+        reply.Facts.Add(NetworkWords.Fact(parts.Network.Condition, parts.Network.Addresses));
         return Task.FromResult(reply);
     }
 
@@ -34,11 +43,11 @@ public sealed class LocalApi(SafeDaemon daemon, SafeParts parts, SafeEffects eff
     {
         try
         {
-            using var feed = new StepFeed(daemon, parts);
+            using var feed = new StepFeed(daemon);
             await daemon.SubmitAsync(at => new SealRequested(at)).ConfigureAwait(false);
             var closed = daemon.WhenAsync(s => s is not Closing, context.CancellationToken);
             await feed.PumpAsync(
-                (step, stop) => responseStream.WriteAsync(new Contracts.V1.Progress { Step = step }, stop), closed, context.CancellationToken).ConfigureAwait(false);
+                (step, stop) => responseStream.WriteAsync(new Contracts.V1.Progress { Step = step! }, stop), closed, context.CancellationToken).ConfigureAwait(false);
             if (await closed.ConfigureAwait(false) is Faulted f)
             {
                 throw FaultMap.OfFaulted(f);
@@ -61,7 +70,7 @@ public sealed class LocalApi(SafeDaemon daemon, SafeParts parts, SafeEffects eff
     internal static IEnumerable<KernelFact> Facts(FscryptVolume volume, SafePaths paths)
     {
         var facts = volume.Observe();
-        var processes = HostProcesses.Find(paths.MountPoint);
+        var processes = HostProcesses.Find(paths);
         yield return new KernelFact
         {
             Name = "key",
@@ -77,7 +86,8 @@ public sealed class LocalApi(SafeDaemon daemon, SafeParts parts, SafeEffects eff
         yield return new KernelFact
         {
             Name = "mounts",
-            Value = facts.Mounts.Count == 0 ? "none in any namespace" : string.Join(", ", facts.Mounts.Select(m => $"{m.Path} (namespace of pid {m.Pid})")),
+            Value = facts.Mounts.Count > 0 ? string.Join(", ", facts.Mounts.Select(m => $"{m.Path} ({(m.Pin is { } pin ? $"namespace pinned on {pin}" : $"namespace of pid {m.Pid}")})"))
+                : facts.Loops.Count > 0 ? "none in a namespace that is seen; something unseen may hold one" : "none in any namespace",
             Safe = facts.Mounts.Count == 0,
         };
         yield return new KernelFact { Name = "loop devices", Value = facts.Loops.Count == 0 ? "none" : string.Join(", ", facts.Loops), Safe = facts.Loops.Count == 0 };

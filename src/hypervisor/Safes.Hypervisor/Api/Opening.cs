@@ -14,12 +14,15 @@ public sealed partial class SafeApi
     public override async Task Open(OpenRequest request, IServerStreamWriter<OpenProgress> responseStream, ServerCallContext context)
     {
         var caller = Caller.Of(context);
-        using var feed = new StepFeed(parts.Daemon, parts.Server);
-        var opening = OpenAsync(caller, request, context.CancellationToken);
+        using var feed = new StepFeed(parts.Daemon, parts.Safe);
+        Sessions.LiveSession? prepared = null;
+        var opening = OpenAsync(caller, request, session => prepared = session, context.CancellationToken);
         try
         {
             await feed.PumpAsync(
-                (step, stop) => responseStream.WriteAsync(new OpenProgress { Step = step }, stop), opening, context.CancellationToken).ConfigureAwait(false);
+                (step, stop) => responseStream.WriteAsync(
+                    step is null && prepared is not null && InsideOf(prepared) is { } inside ? new OpenProgress { Inside = inside } : new OpenProgress { Step = step ?? new Step() }, stop),
+                opening, context.CancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -59,7 +62,7 @@ public sealed partial class SafeApi
         return new ResumeReply { Opened = Opened(session, request.Token.ToByteArray(), joined: true) };
     }
 
-    private async Task<Opened> OpenAsync(Caller caller, OpenRequest request, CancellationToken stop)
+    private async Task<Opened> OpenAsync(Caller caller, OpenRequest request, Action<Sessions.LiveSession> prepared, CancellationToken stop)
     {
         // Not while another one opens: then this one would be refused after its attempt was charged.
         var state = await parts.Daemon.WhenAsync(s => s is not Lifecycle.Opening, stop).ConfigureAwait(false);
@@ -78,6 +81,7 @@ public sealed partial class SafeApi
         var oneTime = parts.OneTimeKeys.Take(caller.Connection, request.OneTimeKey.Span);
         using var keys = parts.Vault.Open(caller.Peer.Device, oneTime, request.Sealed.ToByteArray(), request.Head.Span, request.Generation);
         var (session, token) = parts.Sessions.Prepare(caller.Peer.Device, member.Name, device, member.Account, DateTimeOffset.UtcNow, endsBy);
+        prepared(session);
         parts.Keys.Put(session.Id, keys);
         bool joined = false;
         try
@@ -145,7 +149,7 @@ public sealed partial class SafeApi
                 s => s is Open o ? o.Find(session.Id) is not null : s is not Lifecycle.Opening { For: Work w } || w.Opener.Id != session.Id, stop).ConfigureAwait(false);
             if (state is Open)
             {
-                await parts.Daemon.WhenIdleAsync(stop).ConfigureAwait(false);    // recorded, and the device let through
+                await parts.Daemon.WhenPerformedAsync(stop).ConfigureAwait(false);    // recorded, and the device let through
                 return;
             }
         }
@@ -193,11 +197,10 @@ public sealed partial class SafeApi
             LeaseSeconds = (uint)configuration.LeaseSeconds,
             ChallengeSeconds = (uint)configuration.ChallengeSeconds,
             MaxSeconds = (uint)configuration.MaxSessionSeconds,
-            SshHostCa = parts.Safe.Workspace?.Ssh.HostAuthority ?? "",
             Account = session.Account,
             Zone = configuration.Name,
+            InsidePin = ByteString.CopyFrom(parts.Safe.InsidePin.Span),
         };
-        opened.Hosts.AddRange(parts.Safe.Workspace?.Hosts.Status().Select(Messages.Of) ?? []);
         return opened;
     }
 }

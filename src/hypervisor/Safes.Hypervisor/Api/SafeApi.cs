@@ -58,7 +58,7 @@ public sealed partial class SafeApi(ApiParts parts) : Contracts.V1.Safe.SafeBase
             throw new FaultException(FaultCodes.TooManyTries, ("seconds", $"{Math.Ceiling(wait.TotalSeconds):0}"));
         }
 
-        var key = parts.OneTimeKeys.Issue(caller.Connection);
+        var key = parts.OneTimeKeys.Issue(caller.Connection, $"{caller.Peer.Device}");
         var reply = new OneTimeKeyReply
         {
             PublicKey = ByteString.CopyFrom(key.PublicKey),
@@ -68,12 +68,30 @@ public sealed partial class SafeApi(ApiParts parts) : Contracts.V1.Safe.SafeBase
         };
         if (!vault.IsClaimed)
         {
-            using var share = key.ServerShare.Borrow();
-            reply.ServerShare = ByteString.CopyFrom(share.Span);    // the genesis names its hash; with the client's part it makes the key
+            try
+            {
+                using var share = key.ServerShare.Borrow();
+                reply.ServerShare = ByteString.CopyFrom(share.Span);    // the genesis names its hash; with the client's part it makes the key
+            }
+            catch (ObjectDisposedException)
+            {
+                throw new FaultException(FaultCodes.Expired);    // asked for again on this connection meanwhile
+            }
         }
 
         return Task.FromResult(reply);
     }
+
+    public override Task<InsideReply> GetInside(InsideRequest request, ServerCallContext context)
+    {
+        var session = RequireSession(context);
+        return Task.FromResult(InsideOf(session) ?? throw new FaultException(FaultCodes.NotOpen));
+    }
+
+    /// <summary>Null while there is none.</summary>
+    private InsideReply? InsideOf(Sessions.LiveSession session) => parts.Safe.InsidePin is { IsEmpty: false } pin
+        ? new InsideReply { Pin = ByteString.CopyFrom(pin.Span), Session = ByteString.CopyFrom(session.Id.Value.ToByteArray()) }
+        : null;
 
     private IEnumerable<ImageDigest> Images() =>
         parts.Images.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => new ImageDigest { Name = i.Key, Sha256 = ByteString.CopyFrom(i.Value) });
@@ -93,8 +111,6 @@ public sealed partial class SafeApi(ApiParts parts) : Contracts.V1.Safe.SafeBase
         Unclaimed => throw new FaultException(FaultCodes.Unclaimed),
         _ => throw new FaultException(FaultCodes.NotOpen),
     };
-
-    private Workspace Workspace => parts.Safe.Workspace ?? throw new FaultException(FaultCodes.NotOpen);
 
     private IEnumerable<string> HeldBy() => parts.Daemon.State is Open o
         ? o.Sessions.Select(s => parts.Sessions.Find(s.Id)).OfType<Sessions.LiveSession>().Select(s => s.Member).Distinct().Order(StringComparer.Ordinal)

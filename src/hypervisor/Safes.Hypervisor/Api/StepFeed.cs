@@ -12,22 +12,23 @@ internal sealed class StepFeed : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    private readonly Channel<Step> lines = Channel.CreateUnbounded<Step>();
+    private readonly Channel<Step?> lines = Channel.CreateUnbounded<Step?>();
     private readonly SafeDaemon daemon;
-    private readonly SafeParts? parts;
+    private readonly IInsideOut? safe;
 
-    public StepFeed(SafeDaemon daemon, SafeParts? parts)
+    /// <param name="safe">Tells when the inside is there; null: nobody waits for that.</param>
+    public StepFeed(SafeDaemon daemon, IInsideOut? safe = null)
     {
-        (this.daemon, this.parts) = (daemon, parts);
+        (this.daemon, this.safe) = (daemon, safe);
         daemon.Stepped += OnEffect;
-        if (parts is not null)
+        if (safe is not null)
         {
-            parts.HostStepped += OnHost;
+            safe.InsideEntered += OnInside;
         }
     }
 
-    /// <summary>Writes lines until <paramref name="until"/> completes and none is left.</summary>
-    public async Task PumpAsync(Func<Step, CancellationToken, Task> write, Task until, CancellationToken stop)
+    /// <summary>Writes lines until <paramref name="until"/> completes and none is left; null in their place: the inside is there.</summary>
+    public async Task PumpAsync(Func<Step?, CancellationToken, Task> write, Task until, CancellationToken stop)
     {
         while (true)
         {
@@ -80,9 +81,9 @@ internal sealed class StepFeed : IDisposable
     public void Dispose()
     {
         daemon.Stepped -= OnEffect;
-        if (parts is not null)
+        if (safe is not null)
         {
-            parts.HostStepped -= OnHost;
+            safe.InsideEntered -= OnInside;
         }
     }
 
@@ -100,5 +101,5 @@ internal sealed class StepFeed : IDisposable
         }
     }
 
-    private void OnHost(HostStep step) => lines.Writer.TryWrite(Of(step));
+    private void OnInside() => lines.Writer.TryWrite(null);
 }

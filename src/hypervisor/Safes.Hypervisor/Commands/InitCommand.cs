@@ -81,16 +81,16 @@ internal static class InitCommand
                 Real(parsed.GetValue(gateway)!), [.. parsed.GetValue(images)!.Select(Real)],
                 Path.GetFullPath(parsed.GetValue(address) ?? $"{paths.Name}.safeaddress"), parsed.GetValue(second), configuration, parsed.GetValue(opening) ?? 90);
             var id = Check(wish);
-            if (Inside.IsInside(paths))
+            if (PinnedMounts.IsInside(paths))
             {
                 return await InitAsync(wish, id, stop).ConfigureAwait(false);
             }
 
             using var mine = RunLock.Take(paths, null);
-            int exit = await Inside.RunAsync(paths, arguments, stop).ConfigureAwait(false);
+            int exit = await PinnedMounts.RunAsync(paths, arguments, stop).ConfigureAwait(false);
             if (exit != 0 && Unfinished.Find(paths.State) is null)
             {
-                await Inside.RemoveAsync(paths).ConfigureAwait(false);
+                await PinnedMounts.RemoveAsync(paths).ConfigureAwait(false);
             }
 
             return exit;

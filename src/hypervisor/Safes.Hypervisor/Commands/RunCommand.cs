@@ -7,6 +7,7 @@ using Safes.Hypervisor.Effects;
 using Safes.Hypervisor.Gateway;
 using Safes.Hypervisor.Guardian;
 using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Resident;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Vaults;
 using Safes.Hypervisor.Ways;
@@ -40,7 +41,7 @@ internal static class RunCommand
         {
             SafedCommand.RequireRoot();
             var paths = roots.Of(parsed);
-            await Inside.EnterAsync(paths, arguments).ConfigureAwait(false);
+            await PinnedMounts.EnterAsync(paths, arguments).ConfigureAwait(false);
             using var log = LoggerFactory.Create(b => b.SetMinimumLevel(parsed.GetValue(verbose) ? LogLevel.Debug : LogLevel.Information).AddProvider(new PlainLog()));
             return await RunAsync(paths, log, stop).ConfigureAwait(false);
         }));
@@ -60,6 +61,7 @@ internal static class RunCommand
         await NetworkNamespace.EnsureAsync(paths.EmptyPin).ConfigureAwait(false);
         await using var gateway = await GatewayGuest.StartAsync(Premise.GatewayOf(paths, premises.GatewayImage, premises.Users, tools), network, GatewayPlan.Of(vault), stop)
             .ConfigureAwait(false);
+        await using var watch = NetworkWatch.Start(network, null, new NetworkLog(network.Addresses, log).Tell);
         gateway.Changed += up => log.GatewayChanged(up ? "up" : "down");
 
         var configuration = vault.Configuration;
@@ -86,6 +88,7 @@ internal static class RunCommand
         var found = await effects.LookAsync().ConfigureAwait(false);
         await using var daemon = new SafeDaemon(effects, terms, SafeLifecycle.Restart(found, BootClock.Now, terms), BootClock.Instance, log);
         daemon.Transitioned += parts.Sessions.Follow;
+        effects.InsideDied += () => _ = daemon.SubmitAsync(at => new InsideLost(at));
         effects.GuardianDied += () => _ = daemon.SubmitAsync(at => new GuardianLost(at));
         using var keys = new OneTimeKeys(BootClock.Instance);
         var api = new ApiParts
@@ -100,23 +103,27 @@ internal static class RunCommand
             Terms = terms,
             Clock = BootClock.Instance,
             Log = log,
-            Notices = parts.Notices,
             Server = parts,
             Images = parts.Images,
         };
         using var control = network.ListenControl();
         using var provider = new PlainLog();
-        await using var members = Servers.Control((k, options) => k.ListenHandle((ulong)control.Handle, options), vault, api, provider, log.IsEnabled(LogLevel.Debug));
+        var own = new GivenConnections();
+        await using var members = Servers.Control((k, options) => k.Listen(own.EndPoint, options), vault, api, provider, log.IsEnabled(LogLevel.Debug), own);
+        using var door = new ControlDoor(control, own, effects.HandOver);
         await using var root = Servers.LocalSocket(paths.LocalSocket, new LocalApi(daemon, parts, effects, loggers.CreateLogger<LocalApi>()), provider);
         daemon.Start();
         using var upkeep = new CancellationTokenSource();
-        var looking = new Upkeep(parts, effects, keys, log).RunAsync(upkeep.Token);
+        var looking = new Upkeep(effects, daemon, keys).RunAsync(upkeep.Token);
         await members.StartAsync(stop).ConfigureAwait(false);
         await root.StartAsync(stop).ConfigureAwait(false);
+        var deciding = door.RunAsync();
         await members.WaitForShutdownAsync(CancellationToken.None).ConfigureAwait(false);
         await root.StopAsync(CancellationToken.None).ConfigureAwait(false);
         await upkeep.CancelAsync().ConfigureAwait(false);
         await looking.ConfigureAwait(false);
+        door.Dispose();
+        await deciding.ConfigureAwait(false);
         return 0;
     }
 }

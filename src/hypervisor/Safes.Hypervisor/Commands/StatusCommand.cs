@@ -5,6 +5,7 @@ using Safes.Contracts;
 using Safes.Contracts.V1;
 using Safes.Hypervisor.Api;
 using Safes.Hypervisor.Vaults;
+using Safes.Hypervisor.Ways;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Commands;
@@ -74,6 +75,7 @@ internal static class StatusCommand
                 (reply.State, reply.Detail) = (State.Unknown, $"{reply.Detail}; the kernel waits for the storage and says nothing of the volume");
             }
 
+            reply.Facts.Add(await NetworkWords.FactWithoutWatchAsync(vault.Configuration.Network).ConfigureAwait(false));
             return reply;
         }
     }
@@ -90,7 +92,7 @@ internal static class StatusCommand
 
         foreach (var host in reply.Hosts)
         {
-            to.WriteLine($"  {Printable.Line(host.Name),-12} {Printable.Line(host.State),-10} {host.Cpus} cpus  {host.MemoryBytes >> 20} MiB  {Printable.Line(host.Note)}".TrimEnd());
+            to.WriteLine($"  {$"host {host.Number}",-12} {Printable.Line(host.State),-10} {host.Cpus} cpus  {host.MemoryBytes >> 20} MiB");
         }
 
         foreach (var fact in reply.Facts)
@@ -100,17 +102,18 @@ internal static class StatusCommand
 
         to.WriteLine($"    {"gateway",-16} {Printable.Line(reply.Gateway)}");
         to.WriteLine($"    {"guardian",-16} {Printable.Line(reply.Guardian)}");
+        to.WriteLine($"    {"inside",-16} {Printable.Line(reply.Inside)}");
     }
 }
 
 /// <summary>What --json prints.</summary>
 internal sealed record StatusJson(
     string Name, string State, long SinceUnix, string Detail, IReadOnlyList<StatusJson.HolderJson> Holders, IReadOnlyList<StatusJson.HostJson> Hosts,
-    IReadOnlyList<StatusJson.FactJson> Facts, string Gateway, string Guardian)
+    IReadOnlyList<StatusJson.FactJson> Facts, string Gateway, string Guardian, string Inside)
 {
     public sealed record HolderJson(string Member, string Device, long SinceUnix);
 
-    public sealed record HostJson(string Name, string State, uint Cpus, ulong MemoryBytes, string Note);
+    public sealed record HostJson(uint Number, string State, uint Cpus, ulong MemoryBytes);
 
     public sealed record FactJson(string Name, string Value, bool Safe);
 
@@ -118,8 +121,8 @@ internal sealed record StatusJson(
 
     public static StatusJson Of(StateReply r) => new(
         r.Name, Word(r.State), r.SinceUnix, r.Detail, [.. r.Holders.Select(h => new HolderJson(h.Member, h.Device, h.SinceUnix))],
-        [.. r.Hosts.Select(h => new HostJson(h.Name, h.State, h.Cpus, h.MemoryBytes, h.Note))], [.. r.Facts.Select(f => new FactJson(f.Name, f.Value, f.Safe))],
-        r.Gateway, r.Guardian);
+        [.. r.Hosts.Select(h => new HostJson(h.Number, h.State, h.Cpus, h.MemoryBytes))], [.. r.Facts.Select(f => new FactJson(f.Name, f.Value, f.Safe))],
+        r.Gateway, r.Guardian, r.Inside);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]

@@ -27,7 +27,7 @@ internal static class StopCommand
         {
             SafedCommand.RequireRoot();
             var paths = roots.Of(parsed);
-            if (Inside.IsInside(paths))
+            if (PinnedMounts.IsInside(paths))
             {
                 await EndInsideAsync(paths).ConfigureAwait(false);
                 return 0;
@@ -42,8 +42,8 @@ internal static class StopCommand
                 }
             }
 
-            int exit = await Inside.RunAsync(paths, arguments, stop).ConfigureAwait(false);
-            await Inside.RemoveAsync(paths).ConfigureAwait(false);
+            int exit = await PinnedMounts.RunAsync(paths, arguments, stop).ConfigureAwait(false);
+            await PinnedMounts.RemoveAsync(paths).ConfigureAwait(false);
             return exit;
         }));
         return command;

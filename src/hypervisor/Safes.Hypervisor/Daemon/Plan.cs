@@ -117,13 +117,14 @@ internal sealed class Plan : IDisposable
         planned.Dispose();
     }
 
-    public bool IsIdle
+    /// <summary>Completes when all that is planned by now has ended, whatever comes after it.</summary>
+    public Task Ended
     {
         get
         {
             lock (gate)
             {
-                return running is null && waiting.Count == 0;
+                return (waiting.Last?.Value ?? running)?.Batch.Ended ?? Task.CompletedTask;
             }
         }
     }

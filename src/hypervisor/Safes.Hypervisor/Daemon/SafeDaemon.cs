@@ -82,20 +82,11 @@ public sealed class SafeDaemon : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until every effect planned so far has been performed or given up.</summary>
-    public async Task WhenIdleAsync(CancellationToken stop)
-    {
-        while (true)
-        {
-            var signal = changed.Task;
-            if (plan.IsIdle)
-            {
-                return;
-            }
-
-            await signal.WaitAsync(stop).ConfigureAwait(false);
-        }
-    }
+    /// <summary>
+    /// Waits until every effect planned so far has been performed or given up. What comes meanwhile is not waited for: where many renew their
+    /// leases there is always something.
+    /// </summary>
+    public Task WhenPerformedAsync(CancellationToken stop) => plan.Ended.WaitAsync(stop);
 
     public async ValueTask DisposeAsync()
     {

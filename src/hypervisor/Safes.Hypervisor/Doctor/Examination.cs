@@ -17,6 +17,7 @@ internal sealed record Examination(string Name, bool NeedsRoot, Func<Server, Can
         Look("WireGuard", WireGuard.Look),
         Trial("namespaces", Networks.TryNamespacesAsync),
         Trial("nftables", Networks.TryNftablesAsync),
+        Trial("forwarding", Forwarding.TryAsync),
         Look("swap", Swap.Look),
         Look("init_on_free", FreedMemory.Look),
         Look("secret memory", SecretMemory.Look),

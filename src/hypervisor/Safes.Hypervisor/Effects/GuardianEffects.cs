@@ -1,5 +1,6 @@
 using Safes.Hypervisor.Guardian;
 using Safes.Lifecycle;
+using Safes.Linux;
 using Safes.Volumes;
 
 namespace Safes.Hypervisor.Effects;
@@ -17,14 +18,11 @@ public sealed partial class SafeEffects
 
     public string GuardianState => guardian is { IsAlive: true } g ? $"alive, pid {g.Pid}{(g.IsStrange ? ", of another version or silent" : "")}" : "none";
 
-    /// <summary>Guards hosts that were started since.</summary>
-    public async Task HoldAsync()
-    {
-        if (guardian is { IsAlive: true, IsStrange: false } g && Workspace is { } open && open.Hosts.Processes is { Count: > 0 } processes)
-        {
-            await g.HoldAsync(processes).ConfigureAwait(false);
-        }
-    }
+    /// <summary>Guards what was started since.</summary>
+    private Task HoldAsync() => parts.Holding.HoldAsync([]);
+
+    private Task TellGuardianAsync(IReadOnlyList<PidFd> processes) =>
+        guardian is { IsAlive: true, IsStrange: false } g ? g.HoldAsync(processes) : Task.CompletedTask;
 
     private async Task ArmAsync(TimeSpan until, SafeState state)
     {
@@ -41,6 +39,7 @@ public sealed partial class SafeEffects
 
         kept.Write(until);    // first: one that did not reach the file must not reach the guardian, for it may be later
         guardian = await LiveGuardianAsync().ConfigureAwait(false);
+        parts.Holding.Tell = TellGuardianAsync;
         await guardian.ArmAsync(new GuardedVolume(Volume.File, Volume.MountPoint, key ?? throw new InvalidOperationException("no key to guard")), until)
             .ConfigureAwait(false);
         await HoldAsync().ConfigureAwait(false);
@@ -89,6 +88,7 @@ public sealed partial class SafeEffects
 
         key = null;
         kept.Forget();
+        Warm();
         _ = LiveGuardianAsync();    // one waits for the next opening, which then need not wait for it
     }
 

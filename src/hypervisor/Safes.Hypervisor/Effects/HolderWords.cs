@@ -15,6 +15,7 @@ internal static class HolderWords
         HoldKind.BoundSocket => "socket",
         HoldKind.SecondMount => "second mount",
         HoldKind.OtherNamespace => "mount in another namespace",
+        HoldKind.PinnedNamespace => "pin of a namespace without processes that has it mounted at",
         HoldKind.LoopDevice => "loop device",
         _ => "unseen",
     };

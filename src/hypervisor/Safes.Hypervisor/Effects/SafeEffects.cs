@@ -1,7 +1,6 @@
 using Safes.Contracts;
 using Safes.Hypervisor.Daemon;
 using Safes.Hypervisor.Sessions;
-using Safes.Hypervisor.Transfers;
 using Safes.Hypervisor.Vaults;
 using Safes.Lifecycle;
 using Safes.Linux;
@@ -11,15 +10,10 @@ using Holder = Safes.Lifecycle.Holder;
 namespace Safes.Hypervisor.Effects;
 
 /// <summary>Performs the lifecycle's effects on the real parts. Called by one loop, one effect at a time (a hung one may be left behind).</summary>
-public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects, IOpenSafe, IAsyncDisposable
+public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : IEffects, IInsideOut, IAsyncDisposable
 {
     private KeyIdentifier? key;
     private LockOutcome? locked;
-
-    /// <summary>Null unless the volume is open and checked.</summary>
-    public Workspace? Workspace { get; private set; }
-
-    public TransferRoom? Transfers => Workspace?.Transfers;
 
     public TimeSpan LimitOf(Effect effect) => deadlines.Of(effect);
 
@@ -36,6 +30,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 await MakeVolumeAsync().ConfigureAwait(false);
                 return null;
             case AttachVolume:
+                RunRoom.Check(parts.Paths.Run);
                 await Volume.AttachAsync(Identity).ConfigureAwait(false);
                 return null;
             case ArmGuardian e:
@@ -53,32 +48,21 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 parts.Keys.Wipe(state);
                 return null;
             case ResumeHosts:
-                await EnterAsync(stop).ConfigureAwait(false);
-                await PrepareOutsideAsync(adopted: false).ConfigureAwait(false);
-                await Workspace!.Hosts.ResumeAllAsync(Vault.Generation, Progress, stop).ConfigureAwait(false);
+                await EnterAsync(state, adopted: false, stop).ConfigureAwait(false);
                 stop.ThrowIfCancellationRequested();
-                await HoldAsync().ConfigureAwait(false);
                 return null;
             case AdoptHosts:
-                await EnterAsync(stop).ConfigureAwait(false);
-                await HoldAsync().ConfigureAwait(false);
+                await AdoptAsync(state, stop).ConfigureAwait(false);
                 stop.ThrowIfCancellationRequested();
-                await PrepareOutsideAsync(adopted: true).ConfigureAwait(false);
-                Workspace!.Hosts.SettleAdopted();
                 return null;
             case LetInside:
-                Workspace?.Outside.Begin();
-                parts.Work.Open();    // each host's port was let through as it was resumed, once its clock was right
+                await LetInAsync().ConfigureAwait(false);
                 return null;
             case RecordSession e:
-                if (parts.Sessions.Find(e.Session) is { } recorded)
-                {
-                    Workspace?.Sessions.Save(SessionRecord.Of(recorded));
-                }
-
+                await RecordAsync(e.Session).ConfigureAwait(false);
                 return null;
             case ForgetSession e:
-                Workspace?.Sessions.Forget(e.Session);
+                await ForgetAsync(e.Session).ConfigureAwait(false);
                 return null;
             case ForgetSessions:
                 ForgetAll();
@@ -87,16 +71,16 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
                 await SetGuardianAsync(e.Until, state).ConfigureAwait(false);
                 return null;
             case WriteBack:
-                WriteBackHosts();
+                inside?.Tell(new Contracts.Link.ToInside { WriteBack = new Contracts.Link.WriteBackHosts() });
                 return null;
             case CutInside:
                 parts.Work.Shut();
-                Workspace?.Outside.Shut();
-                Workspace?.Hosts.Shut();
+                desk.Shut();
+                inside?.Tell(new Contracts.Link.ToInside { Shut = new Contracts.Link.Shut() });
                 await parts.Network.CutAllAsync().ConfigureAwait(false);
                 return null;
             case SuspendHosts:
-                await SuspendAsync(stop).ConfigureAwait(false);
+                await SuspendAsync(state, stop).ConfigureAwait(false);
                 return null;
             case EndProcesses:
                 await EndProcessesAsync().ConfigureAwait(false);
@@ -129,16 +113,16 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
         await FindGuardianAsync().ConfigureAwait(false);
         var facts = Volume.Observe();
         bool present = facts.Key == KeyStatus.Present;
-        IReadOnlyList<SessionRecord> recorded = [];
+        IReadOnlyList<LiveSession> recorded = [];
         if (present && facts.Mounts.Any(m => m.Path == Volume.MountPoint))
         {
             key = Volume.FindPolicy();
             try
             {
                 Volume.CheckPolicy(key ?? throw new FaultException(FaultCodes.PolicyWrong));
-                recorded = [.. new SessionStore(Volume.Root).Load().Where(r => r.Live().EndsBy > BootClock.Now)];
+                recorded = [.. (await ListSessionsAsync().ConfigureAwait(false)).Where(s => s.EndsBy > BootClock.Now)];
             }
-            catch (Exception e) when (e is IOException or FaultException)
+            catch (Exception e) when (e is IOException or FaultException or TimeoutException)
             {
                 parts.Log.Trouble(e, "the open volume found is not as it should be; closing it");
             }
@@ -147,14 +131,26 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
         parts.Sessions.Load(recorded);
         return new Findings(
             Vault.IsClaimed, facts.Key switch { KeyStatus.Present => KeyFound.Present, KeyStatus.IncompletelyRemoved => KeyFound.Partly, _ => KeyFound.Absent },
-            facts.Mounts.Count + facts.Loops.Count > 0, HostProcesses.Find(Volume.MountPoint).Count > 0,
-            [.. recorded.Select(r => r.Live().Id)], GuardedUntil());
+            facts.Mounts.Count + facts.Loops.Count > 0, HostProcesses.Find(parts.Paths).Count > 0,
+            [.. recorded.Select(s => new AwaitedSession(s.Id, DeviceOf(s.Device)))], GuardedUntil());
     }
 
     public async ValueTask DisposeAsync()
     {
         parts.Keys.Dispose();
-        await LeaveAsync().ConfigureAwait(false);
+        if (inside is { } ending)
+        {
+            inside = null;
+            await ending.EndAsync(EndLimit).ConfigureAwait(false);
+        }
+
+        if (spare is { IsCompletedSuccessfully: true } standing)
+        {
+            await standing.Result.EndAsync(EndLimit).ConfigureAwait(false);
+        }
+
+        parts.Holding.Clear();
+        desk.Dispose();
         if (guardian is { } g)
         {
             await g.DisposeAsync().ConfigureAwait(false);
@@ -172,18 +168,44 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
     /// <summary>The lifecycle's name of a device.</summary>
     public static Lifecycle.Device DeviceOf(Keys.DeviceId device) => new(new Guid(device.ToBytes()));
 
+    private async Task LetInAsync()
+    {
+        try
+        {
+            if (inside is { } open)
+            {
+                TellCircumstances(openSince == default ? DateTimeOffset.UtcNow : openSince);
+                await open.DoAsync(new Contracts.Link.ToInside { LetIn = new Contracts.Link.LetIn() }).ConfigureAwait(false);
+            }
+        }
+        catch (IOException) when (inside is { IsAlive: false })
+        {
+            // The lifecycle is told of its death by itself.
+        }
+
+        parts.Work.Open();
+    }
+
     private async Task MakeVolumeAsync()
     {
         if (File.Exists(Volume.File) && await IsFreshAsync().ConfigureAwait(false))
         {
+            Vault.BeginClaim();
             return;
         }
 
-        // A claim that came to nothing left its traces; no key for them exists, so nothing is lost with them.
+        // A claim that came to nothing left its traces; no key for them exists, so nothing is lost with them. Of anything else somebody may
+        // have the key: a server that has lost its header looks like this.
+        if (File.Exists(Volume.File) && !Vault.ClaimCameToNothing)
+        {
+            throw new FaultException(FaultCodes.HeaderDamaged, ("why", "no header is left, and the volume is not blank"));
+        }
+
         File.Delete(Volume.File);
         var made = await Volume.CreateAsync(Vault.Configuration.VolumeBytes).ConfigureAwait(false);
         parts.Premises = parts.Premises with { VolumeId = made.FileSystem };
         parts.Premises.Write(parts.Paths);
+        Vault.BeginClaim();
     }
 
     private async Task<bool> IsFreshAsync()
@@ -214,24 +236,10 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
         Vault.MarkerWritten(keys.Generation);
     }
 
-    private void ForgetAll()
-    {
-        parts.Work.Shut();
-        if (Workspace is { } open)
-        {
-            open.Sessions.ForgetAll();
-        }
-        else if (key is { } k && Volume.Observe(k).Key == KeyStatus.Present)
-        {
-            Volume.CheckPolicy(k);    // nothing is written, not even removed, in a volume that is not ours
-            new SessionStore(Volume.Root).ForgetAll();
-        }
-    }
-
     private EventAt Verify()
     {
         var facts = Volume.Observe(key);
-        var processes = HostProcesses.Find(Volume.MountPoint);
+        var processes = HostProcesses.Find(parts.Paths);
         if (facts.IsClosed && processes.Count == 0)
         {
             return at => new FoundClosed(at, Vault.IsClaimed);
@@ -246,7 +254,7 @@ public sealed partial class SafeEffects(SafeParts parts, Deadlines deadlines) : 
         Items<Holder> holders =
         [
             .. Volume.FindHolders().Where(h => h.Pid != Environment.ProcessId || h.Kind != HoldKind.SecondMount)
-                .Select(h => new Holder(h.Pid, h.Command, $"{HolderWords.Of(h.Kind)} {h.Path}".TrimEnd(), Ours: h.Pid == Environment.ProcessId)),
+                .Select(h => new Holder(h.Pid, h.Command, HolderWords.Of(h.Kind), Ours: h.Pid == Environment.ProcessId)),
             .. processes.Select(p => new Holder(p.Pid, p.Command, "a host's process")),
         ];
         return at => new FoundHeld(at, gone ? "the volume is still attached" : "its key is still in the kernel", holders, gone);

@@ -2,9 +2,11 @@ using Microsoft.Extensions.Logging;
 using Safes.Hypervisor.Gateway;
 using Safes.Hypervisor.Guardian;
 using Safes.Hypervisor.Hosts;
+using Safes.Hypervisor.Resident;
 using Safes.Hypervisor.Sessions;
 using Safes.Hypervisor.Vaults;
 using Safes.Hypervisor.Ways;
+using Safes.Hypervisor.Within;
 using Safes.Network;
 using Safes.Qemu;
 using Safes.Volumes;
@@ -50,10 +52,6 @@ public sealed record SafeParts
 
     public VolumeWork Work { get; } = new();
 
-    public Notices Notices { get; } = new();
-
-    /// <summary>What hosts say while they are resumed, suspended, added.</summary>
-    public event Action<HostStep>? HostStepped;
-
-    public void Report(HostStep step) => HostStepped?.Invoke(step);
+    /// <summary>What the guardian has to be able to end.</summary>
+    public Holding Holding { get; } = new();
 }

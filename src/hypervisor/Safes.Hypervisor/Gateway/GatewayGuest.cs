@@ -178,8 +178,22 @@ public sealed class GatewayGuest : IAsyncDisposable
                 // Whatever it was: a gateway that is not up is started again, ever more slowly if it does not stay.
                 LastFailure = e.Message;
                 pause = pause == TimeSpan.Zero ? TimeSpan.FromMilliseconds(100) : pause * 2 < LongestPause ? pause * 2 : LongestPause;
-                await GiveUpProcessAsync().ConfigureAwait(false);
+                await GiveUpForNowAsync().ConfigureAwait(false);
             }
+        }
+    }
+
+    // One that waits in the kernel and does not end within the limit must not end the watch: it is tried again, and until it has ended its
+    // taps are held, so that no other one can be started beside it.
+    private async Task GiveUpForNowAsync()
+    {
+        try
+        {
+            await GiveUpProcessAsync().ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            LastFailure = e.Message;
         }
     }
 
@@ -249,8 +263,8 @@ public sealed class GatewayGuest : IAsyncDisposable
         SetUp(false);
         if (process is { } running)
         {
-            process = null;
             await running.EndAsync().ConfigureAwait(false);
+            process = null;
             await running.Ended.ConfigureAwait(false);
             await running.DisposeAsync().ConfigureAwait(false);
         }

@@ -160,9 +160,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
     private static PidFd? FindPid(GatewayGuestOptions options)
     {
         string uuid = Uuid(options).ToString();
-        foreach (string folder in Directory.EnumerateDirectories("/proc"))
+        foreach (int pid in ProcessTable.All())
         {
-            if (int.TryParse(Path.GetFileName(folder), out int pid) && Is(pid) && PidFd.Open(pid) is { } pidfd)
+            if (Is(pid) && PidFd.Open(pid) is { } pidfd)
             {
                 // The number may have gone to another process before it was opened; what is opened stays.
                 if (Is(pid))

@@ -166,6 +166,13 @@ internal sealed class Guarded(GuardedVolume volume) : IDisposable
                         }
 
                         break;
+                    case HoldKind.PinnedNamespace:
+                        using (var pinned = Fcntl.Open(holder.Command, Fcntl.ReadOnly))
+                        {
+                            Unmount(pinned, holder.Path);
+                        }
+
+                        break;
                     case HoldKind.SecondMount:
                         Unmount(mounts!, holder.Path);
                         break;

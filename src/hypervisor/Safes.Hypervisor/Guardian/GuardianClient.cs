@@ -233,7 +233,7 @@ public sealed class GuardianClient : IAsyncDisposable
         File.SetUnixFileMode(first, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         listener.Listen(4);
         File.Move(first, options.Socket, overwrite: true);
-        string[] program = [.. options.Program ?? OwnProgram(), .. options.RebootOnFailure ? (string[])["--reboot"] : []];
+        string[] program = [.. options.Program ?? OwnProgram.With("guard"), .. options.RebootOnFailure ? (string[])["--reboot"] : []];
         var environment = new Dictionary<string, string>(ChildStart.DefaultEnvironment)
         {
             ["DOTNET_EnableDiagnostics"] = "0",
@@ -259,12 +259,6 @@ public sealed class GuardianClient : IAsyncDisposable
         child.KillGroup();
         return new GuardianException($"did not start: {string.Join(" | ", File.ReadLines(options.Log).TakeLast(3))}");
     }
-
-    // Under `dotnet safed.dll` the program of the process is dotnet.
-    private static string[] OwnProgram() =>
-        Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet"
-            ? [Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "safed.dll"), "guard"]
-            : [Environment.ProcessPath!, "guard"];
 
     private async Task DemandAsync(byte[] record, params System.Runtime.InteropServices.SafeHandle[] descriptors)
     {

@@ -54,6 +54,10 @@ internal sealed record HostDefinition
     /// <summary>When its host key was last signed, seconds since 1970; 0: never, it has not been told who it is.</summary>
     public long SignedUnix { get; init; }
 
+    /// <summary>How many files its programs had open on the share, when it was last suspended, whose names were gone: they are not there any more.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int RemovedOpen { get; init; }
+
     // A file that was written before there was one of these does not say it: it is as if nothing had been given.
 
     /// <summary>Which accounts it was last given, see <see cref="AccountsMark"/>.</summary>

@@ -28,8 +28,16 @@ internal static class HostFaults
     public static string Note(FaultException fault) => fault.Code == FaultCodes.ImageMismatch
         ? $"suspended under {fault.Details["what"]} '{Short(fault.Details["saved"])}', here is '{Short(fault.Details["here"])}'; its memory is kept"
         : fault.Code == FaultCodes.ImageDamaged ? $"its memory image is damaged ({fault.Details["what"]})"
+        : fault.Code == FaultCodes.HostDisk && Amounts(fault, "room") is var (disk, free) ? $"room: {disk} are needed on the volume, {free} are free; members can remove files or hosts, the supplier can make the volume larger"
+        : fault.Code == FaultCodes.HostMemory && Amounts(fault, "memory") is var (memory, left) ? $"memory: {memory} are needed, {left} are left on the server; members can stop or resize hosts, the supplier can add memory"
+        : fault.Code == FaultCodes.HostMemory && Amounts(fault, "bound") is var (more, savable) ? $"memory: {more} are needed, {savable} can be saved besides the other hosts' before the safe has to be closed; members can stop or resize hosts, the supplier can give it faster storage"
         : fault.Code == FaultCodes.NoRoom ? "no room on the volume"
         : fault.Details.TryGetValue("why", out string? why) ? Short(why) : fault.Code.Code;
+
+    private static (string Needed, string There)? Amounts(FaultException fault, string why) =>
+        fault.Details.GetValueOrDefault("why") == why && long.TryParse(fault.Details.GetValueOrDefault("wanted"), out long wanted) && long.TryParse(fault.Details.GetValueOrDefault("available"), out long available)
+            ? ($"{(wanted + (1 << 20) - 1) >> 20} MiB", $"{available >> 20} MiB")
+            : null;
 
     private static string Short(string text)
     {

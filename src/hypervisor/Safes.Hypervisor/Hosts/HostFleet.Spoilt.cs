@@ -49,8 +49,9 @@ public sealed partial class HostFleet
         }
     }
 
-    private Task EndProcessesAsync(string name) => VirtualMachine.KillRecordedAsync(
-        new HostPlaces(Directory.PathOf(name), Path.Combine(Options.RunDirectory, name), "", ""), Options.Limits.Quit);
+    private Task EndProcessesAsync(string name) => NumberOf(name) is { } number
+        ? VirtualMachine.KillRecordedAsync(new HostPlaces(Directory.PathOf(name), Options.RunOf(number), "", ""), Options.Limits.Quit, Options.Rights(number))
+        : Task.CompletedTask;    // nobody's: nothing of it was ever started
 
     /// <summary>Told by its owner, which QEMU's user cannot change.</summary>
     private int? NumberOf(string name) => Directory.Stat(name) is { } status ? Options.Users.NumberOf(status.User) : null;

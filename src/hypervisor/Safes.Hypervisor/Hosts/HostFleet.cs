@@ -12,7 +12,7 @@ namespace Safes.Hypervisor.Hosts;
 /// </summary>
 public sealed partial class HostFleet : IProxied, IAsyncDisposable
 {
-    private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(60), CutLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PowerOffLimit = TimeSpan.FromSeconds(60);
 
     private readonly ConcurrentDictionary<string, VirtualHost> hosts = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim adding = new(1);
@@ -32,6 +32,9 @@ public sealed partial class HostFleet : IProxied, IAsyncDisposable
 
     /// <summary>Raised when a host's state changed.</summary>
     public event Action<HostStatus>? Changed;
+
+    /// <summary>Raised when there is no host of this number any more.</summary>
+    public event Action<int>? Removed;
 
     /// <summary>QEMU and virtiofsd of every host that runs: what the guardian must be able to end.</summary>
     public IReadOnlyList<PidFd> Processes => [.. hosts.Values.Select(h => h.Machine).OfType<VirtualMachine>().SelectMany(m => m.Processes)];
@@ -108,43 +111,6 @@ public sealed partial class HostFleet : IProxied, IAsyncDisposable
 
     /// <summary>From here on nothing is started, and no port let through any more.</summary>
     public void Shut() => _ = closing.CancelAsync();     // whoever is woken by it must not hold up who cuts
-
-    /// <summary>
-    /// Cuts their ports, then suspends, all at once, every host that runs; what cannot be by <paramref name="limit"/> is stopped hard.
-    /// From here on nothing is started any more. Never throws for a host.
-    /// </summary>
-    public async Task<IReadOnlyList<HostOutcome>> SuspendAllAsync(ulong generation, TimeSpan limit, IProgress<HostStep>? progress = null)
-    {
-        await closing.CancelAsync().ConfigureAwait(false);
-        VirtualHost[] all = [.. hosts.Values];
-        try
-        {
-            if (all.Length > 0)
-            {
-                await Options.Ports.CutAsync([.. all.Select(h => h.Definition.Number)]).WaitAsync(CutLimit).ConfigureAwait(false);
-            }
-        }
-        catch (Exception e) when (e is IOException or TimeoutException)
-        {
-            // The hosts are stopped in a moment; a network that does not answer must not keep the safe open.
-        }
-
-        return await AllAsync(all, async host =>
-        {
-            using (new Steps(host.Definition.Name, progress).Begin("suspend"))
-            {
-                try
-                {
-                    await host.SuspendAsync(generation, limit).ConfigureAwait(false);
-                }
-                catch (HungException e) when (e.Pid == Environment.ProcessId)
-                {
-                    await host.KillAsync().ConfigureAwait(false);
-                    throw;
-                }
-            }
-        }).ConfigureAwait(false);
-    }
 
     /// <summary>Writes dirty guest memory to the volume while the guests run on: when a lease falls silent, or the last member says leave.</summary>
     public Task WriteBackAllAsync() => AllAsync(hosts.Values, h => h.WriteBackAsync());
@@ -359,6 +325,7 @@ public sealed partial class HostFleet : IProxied, IAsyncDisposable
         var (name, number) = (host.Definition.Name, host.Definition.Number);
         await host.RemoveAsync(() => TakeAwayAsync(name, number)).ConfigureAwait(false);
         hosts.TryRemove(KeyValuePair.Create(name, host));    // last: until then its name and number are taken
+        Removed?.Invoke(number);
     }
 
     private async Task TakeAwayAsync(string name, int number)
@@ -366,7 +333,7 @@ public sealed partial class HostFleet : IProxied, IAsyncDisposable
         Failpoint.Reach("remove: ended");
         await Background.Run(() => Directory.RemoveTree(name)).ConfigureAwait(false);
         Failpoint.Reach("remove: files gone");
-        string run = Path.Combine(Options.RunDirectory, name);
+        string run = Options.RunOf(number);
         if (System.IO.Directory.Exists(run))
         {
             System.IO.Directory.Delete(run, recursive: true);

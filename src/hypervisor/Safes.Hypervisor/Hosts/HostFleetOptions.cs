@@ -15,15 +15,18 @@ public sealed record HostFleetOptions
     /// <summary>Signs the hosts' keys.</summary>
     public required SshAuthority Authority { get; init; }
 
-    /// <summary>A directory of root's for sockets and process records, `/run/safes/NAME/hosts`.</summary>
+    /// <summary>A directory of root's for sockets and process records, `/run/safes/NAME/hosts`: one below it for each host's number.</summary>
     public required string RunDirectory { get; init; }
-
-    /// <summary>The pin of an empty network namespace, in which QEMU runs.</summary>
-    public required string? EmptyNetworkPin { get; init; }
 
     public required Tools Tools { get; init; }
 
+    /// <summary>Who does what needs rights over the server, by a host's number; 0: for an image that is prepared.</summary>
+    public Func<int, IMachineRights> Rights { get; init; } = _ => RootsRights.Instance;
+
     public required IHostPorts Ports { get; init; }
+
+    /// <summary>Who looks at what hosts' programs have open on the share.</summary>
+    public IShares Shares { get; init; } = NoShares.Instance;
 
     public SafeUsers Users { get; init; } = SafeUsers.Usual;
 
@@ -58,4 +61,7 @@ public sealed record HostFleetOptions
     public Action<Exception, string> Trouble { get; init; } = (_, _) => { };
 
     public Limits Limits { get; init; } = new();
+
+    /// <summary>Names no host: it stays when the safe is closed.</summary>
+    public string RunOf(int number) => Path.Combine(RunDirectory, number.ToString(System.Globalization.CultureInfo.InvariantCulture));
 }

@@ -19,8 +19,13 @@ internal sealed class HostNames(string zone, IEnumerable<NamedHost> hosts)
     private readonly string lines = string.Concat(hosts.OrderBy(h => h.Name, StringComparer.Ordinal)
         .SelectMany(h => (IPAddress[])[h.Address, h.Address6], (h, a) => $"{a} {h.Name}.{zone} {h.Name} {Tag}\n"));
 
+    private readonly NotProxied direct = new(zone, [.. hosts.OrderBy(h => h.Name, StringComparer.Ordinal)]);
+
+    /// <summary>What of the safe's own is not asked of the proxy.</summary>
+    public NotProxied Direct => direct;
+
     /// <summary>Tells these names from others.</summary>
-    public string Mark => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines)))[..16];
+    public string Mark => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines + direct.List)))[..16];
 
     /// <summary>Puts exactly these lines into /etc/hosts, in one step; what others wrote there stays as it is.</summary>
     public string Script => $"""
@@ -28,5 +33,6 @@ internal sealed class HostNames(string zone, IEnumerable<NamedHost> hosts)
         {lines}END
         ) >/etc/hosts.safe
         if cmp -s /etc/hosts.safe /etc/hosts; then rm /etc/hosts.safe; else chmod 644 /etc/hosts.safe && mv -f /etc/hosts.safe /etc/hosts; fi
+        {direct.Script}
         """;
 }

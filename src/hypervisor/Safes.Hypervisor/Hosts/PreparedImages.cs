@@ -9,6 +9,9 @@ namespace Safes.Hypervisor.Hosts;
 /// </summary>
 internal sealed class PreparedImages(HostFleetOptions options)
 {
+    /// <summary>The run directory of a machine that is only prepared. It has no number.</summary>
+    public const string ImageRun = ".image";
+
     /// <summary>The bundle of this name outside the volume; the only one there is when no name is given.</summary>
     /// <exception cref="FaultException">ImageMissing; ImageDamaged: it is not among those that members were shown; ImageMismatch: it was made under another QEMU or accelerator.</exception>
     public (string Name, Bundle Bundle) Find(string name)
@@ -68,7 +71,7 @@ internal sealed class PreparedImages(HostFleetOptions options)
             {
                 return await BundleBuilder.BuildAsync(
                     options.Tools, name, copy.Directory, options.Volume.PathOf($"images/{sized}"), memoryBytes, cpus, limits: options.Limits,
-                    run: Path.Combine(options.RunDirectory, ".image")).ConfigureAwait(false);
+                    run: Path.Combine(options.RunDirectory, ImageRun), rights: options.Rights(0)).ConfigureAwait(false);
             }
         }
         catch (StateMismatchException e)

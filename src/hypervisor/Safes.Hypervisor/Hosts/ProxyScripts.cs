@@ -62,16 +62,17 @@ internal static class ProxyScripts
     public const string Reopen = "systemctl kill --kill-whom=main -s USR1 safe-proxy";
 
     /// <summary>Programs in a host find the proxy from now on, and trust its authority.</summary>
+    /// <param name="direct">What is reached without it.</param>
     /// <param name="authority">Its certificate, PEM; checked by whoever made it.</param>
-    public static string Use(IPAddress proxy, string authority) => $"""
+    public static string Use(IPAddress proxy, string authority, NotProxied direct) => $"""
         set -e
         p=http://{proxy}:{SquidPlaces.Port}
         env="http_proxy=$p
         https_proxy=$p
         HTTP_PROXY=$p
         HTTPS_PROXY=$p
-        no_proxy=localhost,127.0.0.1,::1
-        NO_PROXY=localhost,127.0.0.1,::1
+        no_proxy={direct.List}
+        NO_PROXY={direct.List}
         NODE_EXTRA_CA_CERTS={Certificate}
         REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
         SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
@@ -79,6 +80,7 @@ internal static class ProxyScripts
         sed -i '/^# safe: begin/,/^# safe: end/d' /etc/environment
         printf '# safe: begin, the way outside\n%s\n# safe: end\n' "$(echo "$env" | sed 's/^ *//')" >>/etc/environment
         printf 'Acquire::http::Proxy "%s";\nAcquire::https::Proxy "%s";\n' $p $p >/etc/apt/apt.conf.d/50-safe-proxy
+        {direct.Script}
         printf 'Defaults env_keep += "http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY NODE_EXTRA_CA_CERTS REQUESTS_CA_BUNDLE SSL_CERT_FILE"\n' >/etc/sudoers.d/50-safe-proxy
         chmod 0440 /etc/sudoers.d/50-safe-proxy
         cat >{Certificate}.new <<'PEM'

@@ -74,7 +74,7 @@ internal sealed partial class VirtualHost
             string mark = outside?.MarkFor(Definition.Name) ?? "";
             var agent = await machine.AgentAsync(options.Limits.Agent).WaitAsync(stop).ConfigureAwait(false);
             var said = await agent.RunAsync(
-                mark.Length == 0 ? ProxyScripts.Forget : ProxyScripts.Use(outside!.Proxy, outside.Authority.Trim()), IdentityLimit).WaitAsync(stop).ConfigureAwait(false);
+                mark.Length == 0 ? ProxyScripts.Forget : ProxyScripts.Use(outside!.Proxy, outside.Authority.Trim(), names().Direct), IdentityLimit).WaitAsync(stop).ConfigureAwait(false);
             if (said.Exit == 0)
             {
                 Define(Definition with { Outside = mark });

@@ -16,6 +16,7 @@ internal sealed partial class VirtualHost
     {
         null => null,
         { ShareLost: true } => "its share is lost: virtiofsd has ended; stop and start it",
+        { Qmp.Broken.IsCompleted: false } when clockTrouble is not null => clockTrouble,
         { Qmp.Broken.IsCompleted: true } => "QEMU makes no sense on its monitor: it cannot be suspended; stop and start it",
         _ => null,
     };

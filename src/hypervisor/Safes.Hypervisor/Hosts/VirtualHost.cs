@@ -30,16 +30,16 @@ internal sealed partial class VirtualHost(
     public VirtualMachine? Machine => machine;
 
     public HostPlaces Places { get; } = new(
-        options.Volume.PathOf($"hosts/{definition.Name}"), Path.Combine(options.RunDirectory, definition.Name), options.Volume.PathOf(definition.IsProxy ? HostFleet.ProxyDirectory : "share"),
+        options.Volume.PathOf($"hosts/{definition.Name}"), options.RunOf(definition.Number), options.Volume.PathOf(definition.IsProxy ? HostFleet.ProxyDirectory : "share"),
         options.Volume.PathOf($"images/{definition.Image}"));
 
     public HostHardware Hardware =>
-        new(Definition.Name, Definition.Cpus, Definition.MemoryBytes, options.Ports.Mac(Definition.Number), options.Users.Host(Definition.Number), Definition.Uuid);
+        new(Definition.Name, Definition.Cpus, Definition.MemoryBytes, options.Ports.Mac(Definition.Number), options.Users.Host(Definition.Number), Definition.Uuid) { Label = $"host-{Definition.Number}" };
 
     public HostStatus Status() => new(
         Definition.Name, State, Definition.Cpus, Definition.MemoryBytes, Definition.DiskBytes, options.Ports.Address(Definition.Number),
         machine is null ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Max(0, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.BootedUnix)),
-        Note, Definition.Image, 0)
+        Note.Length == 0 && State == HostState.Running ? ShareWords.Lost(Definition.RemovedOpen) : Note, Definition.Image, Load)
     {
         SuspendedUnix = Definition.SuspendedUnix,
         Next = Definition.Next,
@@ -202,7 +202,7 @@ internal sealed partial class VirtualHost(
         {
             Attach(await VirtualMachine.StartAsync(Start()).ConfigureAwait(false));
             Failpoint.Reach("boot: started");
-            Define(Definition with { Running = true, BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), SuspendedUnix = 0 });
+            Define(Definition with { Running = true, BootedUnix = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), SuspendedUnix = 0, RemovedOpen = 0 });
             Failpoint.Reach("boot: defined");
             await ReserveAsync().ConfigureAwait(false);    // what suspending needs, so before anything is given up
             await machine!.AgentAsync(options.Limits.Boot).WaitAsync(stop).ConfigureAwait(false);
@@ -212,13 +212,14 @@ internal sealed partial class VirtualHost(
     });
 
     /// <summary>Suspends it, or failing that ends it. Afterwards it has no process, or the exception says which one cannot be ended.</summary>
-    public async Task SuspendAsync(ulong generation, TimeSpan limit)
+    /// <param name="removed">How many files it has open on the share whose names are gone: that is said when it goes on.</param>
+    public async Task SuspendAsync(ulong generation, TimeSpan limit, int removed)
     {
         await running.CancelAsync().ConfigureAwait(false);     // first: what settles it has the gate
-        await AloneAsync(limit, left => SuspendAsync(generation, limit, left)).ConfigureAwait(false);
+        await AloneAsync(limit, left => SuspendAsync(generation, limit, left, removed)).ConfigureAwait(false);
     }
 
-    private async Task SuspendAsync(ulong generation, TimeSpan limit, TimeSpan left)
+    private async Task SuspendAsync(ulong generation, TimeSpan limit, TimeSpan left, int removed)
     {
         if (machine is not { } leaving)
         {
@@ -236,7 +237,7 @@ internal sealed partial class VirtualHost(
                 throw HostFaults.Failed(Definition.Name, $"virtiofsd had ended; {(itself ? "its disk was written back" : "it did not stop by itself")}");
             }
 
-            await leaving.SuspendAsync(generation).WaitAsync(left).ConfigureAwait(false);
+            await Task.WhenAll(leaving.SuspendAsync(generation), KeepLeftOpenAsync(removed)).WaitAsync(left).ConfigureAwait(false);
             await DetachAsync().ConfigureAwait(false);
             Become(HostState.Suspended, "");
         }
@@ -289,7 +290,7 @@ internal sealed partial class VirtualHost(
             await leaving.KillAsync().ConfigureAwait(false);
         }
 
-        await VirtualMachine.KillRecordedAsync(Places, options.Limits.Quit).ConfigureAwait(false);
+        await VirtualMachine.KillRecordedAsync(Places, options.Limits.Quit, options.Rights(Definition.Number)).ConfigureAwait(false);
         await AloneAsync(options.Limits.Quit, _ => EndAsync()).ConfigureAwait(false);
         Become(HostState.Stopped, "ended");
     }
@@ -317,24 +318,11 @@ internal sealed partial class VirtualHost(
         await DetachAsync().ConfigureAwait(false);
     }
 
-    private MachineStart Start() => new(options.Tools, Hardware, Places, () => options.Ports.OpenAsync(Definition.Number), options.EmptyNetworkPin)
+    private MachineStart Start() => new(options.Tools, Hardware, Places, () => options.Ports.OpenAsync(Definition.Number))
     {
         Limits = options.Limits,
+        Rights = options.Rights(Definition.Number),
     };
-
-    /// <summary>False: there is no room on the volume to suspend it.</summary>
-    private async Task<bool> ReserveAsync()
-    {
-        try
-        {
-            await Background.Run(machine!.Reserve).ConfigureAwait(false);
-            return true;
-        }
-        catch (LinuxException e) when (e.Number == Errno.NoSpace)
-        {
-            return false;
-        }
-    }
 
     private void Define(HostDefinition now)
     {
@@ -353,6 +341,7 @@ internal sealed partial class VirtualHost(
         expectedToEnd = admitted = false;
         running = new CancellationTokenSource();
         machine = started;
+        Measure(started);
         _ = WatchAsync(started, started.Qmp.NextEvent((name, _) => name == "SHUTDOWN"));
     }
 
@@ -362,6 +351,7 @@ internal sealed partial class VirtualHost(
         if (machine is { } leaving)
         {
             machine = null;
+            use = null;
             await leaving.DisposeAsync().ConfigureAwait(false);
         }
 

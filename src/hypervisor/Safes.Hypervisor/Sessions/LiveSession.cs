@@ -13,6 +13,7 @@ public sealed class LiveSession(SessionId id, DeviceId device, string member, st
 {
     private readonly TaskCompletionSource<SessionEnd> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private SessionEnd? announced;
+    private object? follower;
 
     public SessionId Id { get; } = id;
 
@@ -33,6 +34,9 @@ public sealed class LiveSession(SessionId id, DeviceId device, string member, st
     public byte[] TokenHash { get; } = tokenHash;
 
     public Task<SessionEnd> Ended => ended.Task;
+
+    /// <summary>Whether somebody follows it already; from now on he does.</summary>
+    public bool IsFollowed(object by) => Interlocked.Exchange(ref follower, by) == by;
 
     /// <summary>Says beforehand why the lifecycle will be asked to end it.</summary>
     public void Announce(SessionEnd why) => announced = why;

@@ -31,9 +31,9 @@ public sealed class SessionBook(ILogger log)
     }
 
     /// <summary>Sessions that lay on the volume when safed started.</summary>
-    public void Load(IEnumerable<SessionRecord> records)
+    public void Load(IEnumerable<LiveSession> kept)
     {
-        foreach (var live in records.Select(r => r.Live()))
+        foreach (var live in kept)
         {
             sessions[live.Id] = live;
         }
@@ -70,7 +70,7 @@ public sealed class SessionBook(ILogger log)
     private static IEnumerable<SessionId> Known(SafeState state) => state switch
     {
         Opening { For: Work w } => [w.Opener.Id],
-        Open o => o.Sessions.Select(s => s.Id).Concat(o.Awaited?.Sessions ?? []),
+        Open o => o.Sessions.Select(s => s.Id).Concat(o.Awaited?.Sessions.Select(k => k.Id) ?? []),
         _ => [],
     };
 

@@ -3,20 +3,8 @@ using Safes.Volumes;
 
 namespace Safes.Hypervisor.Sessions;
 
-/// <summary>Where sessions outlive a crash of safed: with the volume, so only as long as it is open.</summary>
-public interface ISessionStore
-{
-    IReadOnlyList<SessionRecord> Load();
-
-    void Save(SessionRecord record);
-
-    void Forget(SessionId session);
-
-    void ForgetAll();
-}
-
-/// <summary>sessions/ID on the volume.</summary>
-public sealed class SessionStore(VolumeDirectory root) : ISessionStore
+/// <summary>sessions/ID on the volume: where sessions outlive a crash of safed, so only as long as it is open.</summary>
+public sealed class SessionStore(VolumeDirectory root)
 {
     private const string Directory = "sessions";
 

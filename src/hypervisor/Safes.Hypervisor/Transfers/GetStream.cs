@@ -11,7 +11,7 @@ using Safes.Transfer;
 namespace Safes.Hypervisor.Transfers;
 
 /// <summary>Files that a device asks for, one answered after the other. What is wrong with one is its answer and stops no other.</summary>
-internal sealed class GetStream(TransferRoom room, Visitor by, IServerStreamWriter<GetReply> to) : IDisposable
+internal sealed class GetStream(TransferRoom room, Func<Visitor> visitor, IServerStreamWriter<GetReply> to) : IDisposable
 {
     private readonly Block[] blocks = [new(), new()];    // one is read while the other is sent
     private OutContent? let;
@@ -81,11 +81,16 @@ internal sealed class GetStream(TransferRoom room, Visitor by, IServerStreamWrit
     /// <summary>What a request holds of a path, once it may be read. It is in the log before the first byte leaves.</summary>
     private Asked Let(GetRequest request, FilePath path)
     {
+        var by = visitor();    // asked for each file: who was an owner may be none by now
         if (let is null || let.Entry.Number != request.Out || looking != request.Look)
         {
             let?.Dispose();
             (let, looking) = (null, request.Look);
             let = room.Airlock.Open(request.Out, request.Look, by);
+        }
+        else
+        {
+            room.Airlock.RequireOpen(request.Out, request.Look, by);
         }
 
         var (file, first) = let.Find(path);

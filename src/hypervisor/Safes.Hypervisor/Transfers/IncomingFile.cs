@@ -59,6 +59,14 @@ internal sealed class IncomingFile : IDisposable
         }
     }
 
+    /// <summary>Whether what is there is the same as what a device has. Where nothing leaves unless it was approved, nobody says.</summary>
+    public static async Task<PutDone> CompareAsync(TransferRoom room, PutFile told, CancellationToken stop)
+    {
+        var incoming = new IncomingFile(room, owner: null, "", told, FilePath.Parse(told.Path.Span));
+        byte[]? there = room.IsFree ? await Background.Run(() => incoming.DigestOf(incoming.path, stop), "compare a file").ConfigureAwait(false) : null;
+        return told.Same.Span.SequenceEqual(there) ? new PutDone { Sha256 = told.Same, Already = true } : new PutDone { Other = true };
+    }
+
     /// <summary>What is there of it, for a device that asked.</summary>
     public PutHave Have => there is { } digest
         ? new PutHave { Blocks = (ulong)Block.Count(Length), Check = ByteString.CopyFrom(digest), Whole = true }
@@ -214,10 +222,14 @@ internal sealed class IncomingFile : IDisposable
         try
         {
             using var file = room.Files.OpenFile(of);
-            long length = Stat.Of(file).Length;
-            using var reader = new BlockReader(file, of, length);
-            reader.SkipTo(Block.Count(length), stop);
-            return length == Length ? reader.Digest : null;
+            if (Stat.Of(file).Length != Length)
+            {
+                return null;
+            }
+
+            using var reader = new BlockReader(file, of, Length);
+            reader.SkipTo(Block.Count(Length), stop);
+            return reader.Digest;
         }
         catch (FaultException)
         {

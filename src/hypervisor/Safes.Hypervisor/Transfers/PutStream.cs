@@ -42,6 +42,9 @@ internal sealed class PutStream(TransferRoom room, FileOwner? owner, string devi
     {
         switch (request.WhatCase)
         {
+            case PutRequest.WhatOneofCase.File when !expected && request.File.Same.Length > 0:
+                await AnswerAsync(await IncomingFile.CompareAsync(room, request.File, stop).ConfigureAwait(false), stop).ConfigureAwait(false);
+                break;
             case PutRequest.WhatOneofCase.File when !expected:
                 expected = !request.File.Directory;
                 current = await IncomingFile.BeginAsync(room, owner, device, request.File, stop).ConfigureAwait(false);

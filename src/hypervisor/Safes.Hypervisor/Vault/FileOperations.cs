@@ -1,3 +1,4 @@
+using Safes.Contracts;
 using Safes.Keys;
 using Safes.Linux;
 using Safes.Secrets;
@@ -85,20 +86,20 @@ internal sealed class FileOperations : IFileOperations
 
     public void WriteNew(string path, ReadOnlySpan<byte> content)
     {
-        using var file = Fcntl.Open(path, Fcntl.WriteOnly | Fcntl.Create | Fcntl.Truncate | Fcntl.NoFollow, 0x180);
+        using var file = OpenToWrite(path, Fcntl.WriteOnly | Fcntl.Create | Fcntl.Truncate | Fcntl.NoFollow);
         Unistd.Write(file, content);
         Fcntl.Sync(file, path);
     }
 
-    public void Rename(string from, string to) => File.Move(from, to, overwrite: true);
+    public void Rename(string from, string to) => Writing(to, () => File.Move(from, to, overwrite: true));
 
-    public void Delete(string path) => File.Delete(path);
+    public void Delete(string path) => Writing(path, () => File.Delete(path));
 
     public void Erase(string path)
     {
         try
         {
-            using var file = Fcntl.Open(path, Fcntl.WriteOnly | Fcntl.NoFollow);
+            using var file = OpenToWrite(path, Fcntl.WriteOnly | Fcntl.NoFollow);
             Unistd.Write(file, new byte[RandomAccess.GetLength(file)]);
             Fcntl.Sync(file, path);
         }
@@ -116,6 +117,30 @@ internal sealed class FileOperations : IFileOperations
         Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 
     public IReadOnlyList<string> List(string path) => Directory.Exists(path) ? [.. Directory.GetFileSystemEntries(path).Select(p => Path.GetFileName(p))] : [];
+
+    private static Microsoft.Win32.SafeHandles.SafeFileHandle OpenToWrite(string path, int flags)
+    {
+        try
+        {
+            return Fcntl.Open(path, flags, 0x180);
+        }
+        catch (LinuxException e) when (e.Number == Errno.ReadOnly)
+        {
+            throw new FaultException(FaultCodes.StateReadOnly, ("path", path));
+        }
+    }
+
+    private static void Writing(string path, Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (IOException e) when (e.HResult == Errno.ReadOnly)
+        {
+            throw new FaultException(FaultCodes.StateReadOnly, ("path", path));
+        }
+    }
 
     private static void ReadAll(Microsoft.Win32.SafeHandles.SafeFileHandle file, Span<byte> to, string path)
     {

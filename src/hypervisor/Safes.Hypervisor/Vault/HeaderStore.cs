@@ -21,6 +21,8 @@ internal sealed class HeaderStore(IFileOperations files, string directory)
 {
     private const int MostRoster = 8 * 1024 * 1024, MostEntries = 100_000;
 
+    private const string ClaimName = "claim", ClaimBegun = "begun", ClaimDone = "done";
+
     private string slot = "b";
 
     // A change failed and what it left could not be read either: nothing is done until it can.
@@ -33,6 +35,12 @@ internal sealed class HeaderStore(IFileOperations files, string directory)
     public SafeRoster? Roster { get; private set; }
 
     public uint Epoch => Header?.Epoch ?? 1;
+
+    /// <summary>A claim has begun to lay out the volume and came to nothing: no key of what is there exists any more.</summary>
+    public bool ClaimCameToNothing => Header is null && Claim == ClaimBegun;
+
+    /// <summary>Durable before the volume gets anything that is not a blank one's.</summary>
+    public void BeginClaim() => files.Replace(At(ClaimName), System.Text.Encoding.ASCII.GetBytes(ClaimBegun));
 
     /// <summary>Reads what is there, and finishes or undoes a change that was interrupted.</summary>
     /// <exception cref="FaultException"><see cref="FaultCodes.HeaderDamaged"/>.</exception>
@@ -162,7 +170,7 @@ internal sealed class HeaderStore(IFileOperations files, string directory)
 
     private void LoadUnclaimed(Intent? intent)
     {
-        if (intent is { Generation: > 1 } || (intent is null && files.Read(At("roster"), MostRoster) is not null))
+        if (Claim == ClaimDone || intent is { Generation: > 1 } || (intent is null && files.Read(At("roster"), MostRoster) is not null))
         {
             throw Damaged("no header is left");
         }
@@ -196,6 +204,8 @@ internal sealed class HeaderStore(IFileOperations files, string directory)
             : throw Damaged("neither the old nor the new header opens");
     }
 
+    private string Claim => files.Read(At(ClaimName), 16) is { } bytes ? System.Text.Encoding.ASCII.GetString(bytes) : "";
+
     /// <summary>Steps 6 and 7, and the undoing of a change that did not get as far.</summary>
     private void Settle(Intent? intent)
     {
@@ -208,6 +218,11 @@ internal sealed class HeaderStore(IFileOperations files, string directory)
         if (Slot(other) is { Header: null })
         {
             files.Erase(At("header." + other));
+        }
+
+        if (Claim != ClaimDone)
+        {
+            files.Replace(At(ClaimName), System.Text.Encoding.ASCII.GetBytes(ClaimDone));
         }
 
         files.SyncDirectory(directory);

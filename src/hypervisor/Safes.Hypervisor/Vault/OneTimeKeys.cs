@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Safes.Contracts;
 using Safes.Keys;
 using Safes.Secrets;
@@ -16,60 +15,89 @@ public sealed record OneTimeKey(byte[] PublicKey, SecretBuffer Seed, SecretBuffe
     }
 }
 
-/// <summary>One key per connection, good for 30 s of boot time and for one use. Asking again replaces the one before.</summary>
+/// <summary>
+/// One key per connection, good for 30 s of boot time and for one use. Asking again replaces the one before, which is wiped first: how often
+/// a connection asks, and how many ask at once, it has one key's memory.
+/// </summary>
 public sealed class OneTimeKeys(TimeProvider clock) : IDisposable
 {
     public static readonly TimeSpan Life = TimeSpan.FromSeconds(30);
 
-    private readonly ConcurrentDictionary<string, OneTimeKey> keys = new();
+    /// <summary>So many connections have a key at most. One more takes the oldest of the device that has the most.</summary>
+    public const int Most = 64;
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, (OneTimeKey Key, string Device)> keys = [];
 
     private TimeSpan Now => clock.GetElapsedTime(0);
 
-    /// <summary>A fresh key for a connection. It stays this class's to wipe.</summary>
-    public OneTimeKey Issue(string connection)
+    /// <summary>A fresh key for a connection of a device. It stays this class's to wipe.</summary>
+    public OneTimeKey Issue(string connection, string device = "")
     {
-        Drop(connection);
-        DropExpired();
-        var seed = KemKeyPair.NewSeed();
-        var key = new OneTimeKey(KemKeyPair.PublicKey(seed), seed, SecretBuffer.Random(VolumeKeys.MasterSize), Now + Life);
-        keys[connection] = key;
-        return key;
+        lock (gate)
+        {
+            Drop(connection);
+            DropExpired();
+            if (keys.Count >= Most)
+            {
+                Drop(keys.GroupBy(k => k.Value.Device).MaxBy(g => g.Count())!.MinBy(k => k.Value.Key.Until).Key);
+            }
+
+            var seed = KemKeyPair.NewSeed();
+            try
+            {
+                var key = new OneTimeKey(KemKeyPair.PublicKey(seed), seed, SecretBuffer.Random(VolumeKeys.MasterSize), Now + Life);
+                keys.Add(connection, (key, device));
+                return key;
+            }
+            catch
+            {
+                seed.Dispose();
+                throw;
+            }
+        }
     }
 
     /// <summary>Hands the key over for its only use; the caller disposes it.</summary>
     /// <exception cref="FaultException"><see cref="FaultCodes.Expired"/>: none was issued, it is older than 30 s, or used.</exception>
     public OneTimeKey Take(string connection, ReadOnlySpan<byte> publicKey)
     {
-        if (!keys.TryRemove(connection, out var key))
+        lock (gate)
         {
-            throw new FaultException(FaultCodes.Expired);
-        }
+            if (!keys.Remove(connection, out var issued))
+            {
+                throw new FaultException(FaultCodes.Expired);
+            }
 
-        if (key.Until < Now || !publicKey.SequenceEqual(key.PublicKey))
-        {
-            key.Dispose();
-            throw new FaultException(FaultCodes.Expired);
-        }
+            if (issued.Key.Until < Now || !publicKey.SequenceEqual(issued.Key.PublicKey))
+            {
+                issued.Key.Dispose();
+                throw new FaultException(FaultCodes.Expired);
+            }
 
-        return key;
+            return issued.Key;
+        }
     }
 
     /// <summary>The connection ended.</summary>
     public void Drop(string connection)
     {
-        if (keys.TryRemove(connection, out var key))
+        lock (gate)
         {
-            key.Dispose();
+            if (keys.Remove(connection, out var issued))
+            {
+                issued.Key.Dispose();
+            }
         }
     }
 
     /// <summary>Wipes what nobody used in time. Called with every issue, and to be called now and then.</summary>
     public void DropExpired()
     {
-        var now = Now;
-        foreach (var (connection, key) in keys)
+        lock (gate)
         {
-            if (key.Until < now)
+            var now = Now;
+            foreach (string connection in keys.Where(k => k.Value.Key.Until < now).Select(k => k.Key).ToArray())
             {
                 Drop(connection);
             }
@@ -78,9 +106,12 @@ public sealed class OneTimeKeys(TimeProvider clock) : IDisposable
 
     public void Dispose()
     {
-        foreach (string connection in keys.Keys)
+        lock (gate)
         {
-            Drop(connection);
+            foreach (string connection in keys.Keys.ToArray())
+            {
+                Drop(connection);
+            }
         }
     }
 }

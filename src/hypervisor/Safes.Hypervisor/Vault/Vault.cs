@@ -11,11 +11,18 @@ namespace Safes.Hypervisor.Vaults;
 /// <summary>A device that the gateway has as a peer.</summary>
 public sealed record Peer(DeviceId Device, byte[] WireGuardKey, IPAddress Address);
 
+/// <summary>Who may connect.</summary>
+public interface IPeers
+{
+    /// <summary>The peer whose TLS key has this pin; null when there is none.</summary>
+    Peer? FindPeer(ReadOnlySpan<byte> tlsPin);
+}
+
 /// <summary>
 /// Everything of a safe that lies on the server but the volume: /var/lib/safes/NAME. Opens nothing by itself; it needs a device's CK.
 /// Safe to call from several threads.
 /// </summary>
-public sealed partial class Vault : IDisposable
+public sealed partial class Vault : IPeers, IDisposable
 {
     private readonly Lock gate = new();
     private readonly HeaderStore store;
@@ -128,7 +135,7 @@ public sealed partial class Vault : IDisposable
         return new Vault(kept, store, new Attempts(files, Path.Combine(directory, VaultFiles.Attempts), clock, bootId));
     }
 
-    /// <summary>The peer whose TLS key has this pin; null when there is none.</summary>
+    /// <inheritdoc />
     public Peer? FindPeer(ReadOnlySpan<byte> tlsPin)
     {
         if (Roster is { } roster)
@@ -165,6 +172,27 @@ public sealed partial class Vault : IDisposable
         lock (gate)
         {
             return attempts.Wait(device);
+        }
+    }
+
+    /// <summary>See <see cref="HeaderStore.ClaimCameToNothing"/>.</summary>
+    public bool ClaimCameToNothing
+    {
+        get
+        {
+            lock (gate)
+            {
+                return store.ClaimCameToNothing;
+            }
+        }
+    }
+
+    /// <summary>Durable before the volume is laid out: what lies there from then on is nobody's until the header is written.</summary>
+    public void BeginClaim()
+    {
+        lock (gate)
+        {
+            store.BeginClaim();
         }
     }
 
