@@ -58,16 +58,17 @@ internal static class Victims
     private static Victim? Kind(int pid, string home, HashSet<string> pinned)
     {
         string line = Proc.CommandLine(pid);
-        // What the server runs lives in the mount namespace that its safe has pinned; what a device runs has its home in the environment.
-        if (Proc.BelongsTo(pid, home, pinned))
+        // What a device runs has its home in the environment; what the server runs has none.
+        if (line.Contains("/safe session --safe ", StringComparison.Ordinal))
         {
-            return line.Contains("qemu-system", StringComparison.Ordinal) ? (line.Contains("-name gateway ", StringComparison.Ordinal) ? Victim.Gateway : Victim.Host)
-                : line.Contains("virtiofsd", StringComparison.Ordinal) ? Victim.Virtiofsd
-                : line.Contains("safed run ", StringComparison.Ordinal) ? Victim.Safed
-                : line.EndsWith("safed guard", StringComparison.Ordinal) ? Victim.Guardian
-                : null;
+            return Proc.HasHome(pid, home) ? Victim.Session : null;
         }
 
-        return line.Contains("/safe session --safe ", StringComparison.Ordinal) && Proc.HasHome(pid, home) ? Victim.Session : null;
+        return !Proc.BelongsTo(pid, home, pinned) ? null
+            : line.Contains("qemu-system", StringComparison.Ordinal) ? (line.Contains("-name gateway ", StringComparison.Ordinal) ? Victim.Gateway : Victim.Host)
+            : line.Contains("virtiofsd", StringComparison.Ordinal) ? Victim.Virtiofsd
+            : line.Contains("safed run ", StringComparison.Ordinal) ? Victim.Safed
+            : line.EndsWith("safed guard", StringComparison.Ordinal) ? Victim.Guardian
+            : null;
     }
 }

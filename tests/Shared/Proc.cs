@@ -19,6 +19,19 @@ internal static class Proc
         }
     }
 
+    /// <summary>Where a link of /proc/PID leads, such as "cwd"; empty when the process is gone.</summary>
+    public static string Link(int pid, string link)
+    {
+        try
+        {
+            return new FileInfo($"/proc/{pid}/{link}").LinkTarget ?? "";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
     /// <summary>Program and arguments, parted by spaces.</summary>
     public static string CommandLine(int pid) => Text(pid, "cmdline").TrimEnd('\0').Replace('\0', ' ');
 
@@ -26,9 +39,11 @@ internal static class Proc
     public static int[] Naming(string place) =>
         [.. All().Where(pid => pid != Environment.ProcessId && CommandLine(pid).Contains(place, StringComparison.Ordinal)).Order()];
 
-    /// <summary>Whether it was started for a home: that stands in its command line, or it lives in a mount namespace that is pinned there.</summary>
+    /// <summary>Whether it was started for a home: that stands in its command line, it works below it, or it lives in a mount namespace that is pinned there.</summary>
     public static bool BelongsTo(int pid, string home, HashSet<string> pinned) =>
-        CommandLine(pid).Contains(home + "/", StringComparison.Ordinal) || pinned.Contains(new FileInfo($"/proc/{pid}/ns/mnt").LinkTarget ?? "");
+        CommandLine(pid).Contains(home + "/", StringComparison.Ordinal)
+        || (Link(pid, "cwd") + "/").StartsWith(home + "/", StringComparison.Ordinal)    // QEMU of a host: in a mount namespace of the inside's own
+        || pinned.Contains(Link(pid, "ns/mnt"));
 
     /// <summary>Whether its environment has a variable that begins with a home.</summary>
     public static bool HasHome(int pid, string home) => Text(pid, "environ").Contains($"={home}/", StringComparison.Ordinal);
