@@ -210,12 +210,14 @@ internal sealed class RealSafe : IAsyncDisposable
         Owner?.Dispose();
         if (safed is not null)
         {
+            int? ended = 0;
             if (!safed.Exited.IsCompleted)
             {
                 safed.Signal(SignalNumbers.Continue);
                 await SafedAsync("seal");
                 safed.Signal(SignalNumbers.Terminate);
-                if (await safed.WaitAsync(Patience) is null)
+                ended = await safed.WaitAsync(Patience);
+                if (ended is null)
                 {
                     safed.KillGroup();
                 }
@@ -225,6 +227,7 @@ internal sealed class RealSafe : IAsyncDisposable
             var stopped = await SafedAsync("stop");
             Gateway.Dispose();
             await Tool.RunAsync("ip", ["netns", "del", outside]);
+            Assert.True(ended == 0, $"safed ended with {ended}:\n{Log}");
             Assert.True(stopped.Exit == 0 && Left() is "", $"left behind: {Left()}{stopped.Output}{stopped.Error}{Log}");
         }
 

@@ -243,7 +243,8 @@ internal sealed class LoopbackSafe : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         wiped.ForEach(w => w.Dispose());
-        door!.Dispose();
+        await door!.StopAsync();
+        door.Dispose();
         listener.Dispose();
         await inside!.DisposeAsync();
         await server!.DisposeAsync();

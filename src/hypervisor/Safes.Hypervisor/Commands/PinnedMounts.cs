@@ -58,14 +58,16 @@ public static class PinnedMounts
     /// <summary>Whether a mount namespace is pinned.</summary>
     public static bool Exists(SafePaths paths) => MountsAt(paths.MountPin) > 0;
 
-    /// <summary>Takes the pins away. The namespace ends with its last process.</summary>
+    /// <summary>Takes the pins away, also while somebody looks at one (another safe looks at all there are, to see who has a volume). The namespace ends
+    /// with its last process.</summary>
+    /// <exception cref="ToolException">One could not be taken away.</exception>
     public static async Task RemoveAsync(SafePaths paths)
     {
         foreach (string pin in (string[])[paths.MountPin, paths.EmptyPin, paths.NetworkPin, paths.Namespaces])
         {
             for (int i = MountsAt(pin); i > 0; i--)
             {
-                await Tool.TryAsync("umount", [pin]).ConfigureAwait(false);
+                await Tool.RunAsync("umount", ["--lazy", pin]).ConfigureAwait(false);
             }
         }
     }

@@ -122,7 +122,7 @@ internal static class RunCommand
         await root.StopAsync(CancellationToken.None).ConfigureAwait(false);
         await upkeep.CancelAsync().ConfigureAwait(false);
         await looking.ConfigureAwait(false);
-        door.Dispose();
+        await door.StopAsync().ConfigureAwait(false);
         await deciding.ConfigureAwait(false);
         return 0;
     }

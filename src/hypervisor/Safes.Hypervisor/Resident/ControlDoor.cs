@@ -45,11 +45,10 @@ public sealed class ControlDoor(Socket listener, GivenConnections own, Func<Sock
         }
     }
 
-    public void Dispose()
-    {
-        stopping.Cancel();
-        stopping.Dispose();
-    }
+    /// <summary>Lets <see cref="RunAsync"/> end.</summary>
+    public Task StopAsync() => stopping.CancelAsync();
+
+    public void Dispose() => stopping.Dispose();
 
     private async Task DecideAsync(Socket connection)
     {

@@ -49,9 +49,9 @@ internal sealed class InsideView(SafePaths paths, string mountPoint, Tools tools
             Memory(paths.State, "mode=0,size=4k");
         }
 
-        if (!paths.RunRoot.StartsWith("/tmp/", StringComparison.Ordinal))
+        if (!used.Any(u => IsIn(u, "/tmp")))
         {
-            Memory("/tmp", "mode=0,size=4k");    // tests have everything there
+            Memory("/tmp", "mode=0,size=4k");    // who tries it out may have everything there
         }
 
         Memory("/run", "mode=755,size=64m");
