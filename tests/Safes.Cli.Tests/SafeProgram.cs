@@ -24,6 +24,9 @@ internal sealed class SafeProgram : IDisposable
 
     public string? Network { get; init; }
 
+    /// <summary>A hosts file of its own, in place of the computer's, in a mount namespace of its own.</summary>
+    public string? HostsFile { get; set; }
+
     public string At(string file) => Path.Combine(home.FullName, file);
 
     public async Task<ToolOutput> RunAsync(IReadOnlyList<string> arguments, string? password = null)
@@ -32,7 +35,9 @@ internal sealed class SafeProgram : IDisposable
         string log = At($"out-{Guid.NewGuid():n}"), errors = log + ".err";
         using var output = Fcntl.Open(log, Fcntl.ReadWrite | Fcntl.Create);
         using var error = Fcntl.Open(errors, Fcntl.ReadWrite | Fcntl.Create);
-        using var child = Child.Start(new ChildStart(Program, password is null ? arguments : [.. arguments, "--password-fd", "3"])
+        string[] line = [Program, .. arguments, .. password is null ? (string[])[] : ["--password-fd", "3"]];
+        using var child = Child.Start((HostsFile is null ? new ChildStart(line[0], line[1..])
+            : new ChildStart("unshare", ["--mount", "--propagation", "private", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\"", HostsFile, .. line])) with
         {
             Environment = Environment,
             NetworkNamespace = Network,

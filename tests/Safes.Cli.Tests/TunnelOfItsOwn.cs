@@ -275,14 +275,39 @@ public sealed class TunnelOfItsOwn : IAsyncLifetime
         Assert.DoesNotContain("sf", await Tool.RunAsync("ip", ["-o", "link"], network: Pin(here)), StringComparison.Ordinal);
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task Of_a_server_with_several_addresses_each_is_tried_and_first_those_that_a_way_leads_to()
+    {
+        await GatewayUpAsync();
+        await ServeAsync("gateway.example:51820");
+        await Tool.RunAsync("ip", ["address", "add", "2001:db8::1/64", "dev", "road", "nodad"], network: Pin(there));
+        await Tool.RunAsync("ip", ["address", "add", "2001:db8::2/64", "dev", "road", "nodad"], network: Pin(here));
+        safe.HostsFile = safe.At("hosts");
+
+        // A way leads there, and nobody answers.
+        await Tool.RunAsync("ip", ["route", "add", "198.51.100.0/24", "via", "192.0.2.1"], network: Pin(here));
+        await File.WriteAllTextAsync(safe.HostsFile, "198.51.100.7 gateway.example\n2001:db8::1 gateway.example\n", Stop);
+        var joined = await safe.RunAsync(["join", safe.At("ledger.safeaddress"), "--yes"], Password);
+        Assert.True(joined.Exit == 0, joined.Output + joined.Error);
+
+        // A device without IPv4 does not wait for it.
+        await Tool.RunAsync("ip", ["address", "flush", "dev", "road", "scope", "global"], network: Pin(here));
+        await Tool.RunAsync("ip", ["address", "add", "2001:db8::2/64", "dev", "road", "nodad"], network: Pin(here));
+        var opened = await safe.RunAsync(["open"], Password);
+        Assert.True(opened.Exit == 0, opened.Output + opened.Error);
+        string endpoints = await Tool.RunAsync("wg", ["show", "all", "endpoints"], network: Pin(here));
+        Assert.Contains("[2001:db8::1]:51820", endpoints, StringComparison.Ordinal);
+        Assert.Equal(0, (await safe.RunAsync(["leave"])).Exit);
+    }
+
     /// <summary>Bytes that the gateway's WireGuard has taken from the device.</summary>
     private async Task<string> HeardAsync() => (await Tool.RunAsync("wg", ["show", Gateway, "transfer"], network: Pin(there))).Split('\t')[1];
 
     private static string Pin(string network) => $"/run/netns/{network}";
 
-    private async Task ServeAsync()
+    private async Task ServeAsync(string endpoint = "192.0.2.1:51820")
     {
-        var unclaimed = new FakeSafe(new byte[32]) { GatewayKey = WireGuardKey.PublicKey(key), Endpoint = "192.0.2.1:51820", FirstOwner = id };
+        var unclaimed = new FakeSafe(new byte[32]) { GatewayKey = WireGuardKey.PublicKey(key), Endpoint = endpoint, FirstOwner = id };
         server = await FakeServer.StartAsync(unclaimed, () => Sched.InNetwork(Pin(there), () =>
         {
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

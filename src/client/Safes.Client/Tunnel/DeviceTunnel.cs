@@ -19,6 +19,9 @@ public sealed class DeviceTunnel
 
     private readonly MadeInterface? made;
 
+    /// <summary>Which of the server's addresses is used.</summary>
+    private int address;
+
     private DeviceTunnel(TunnelSettings settings, MadeInterface? made, string how)
     {
         Settings = settings;
@@ -100,8 +103,14 @@ public sealed class DeviceTunnel
             return;
         }
 
+        if (!await HasHandshakeAsync().ConfigureAwait(false))
+        {
+            address++;    // the last one did not answer at all
+        }
+
         string key = Convert.ToBase64String(Settings.GatewayKey.Span);
-        var endpoint = await Endpoints.ResolveAsync(Settings.Endpoint, stop).ConfigureAwait(false);
+        var endpoints = await Endpoints.ResolveAsync(Settings.Endpoint, stop).ConfigureAwait(false);
+        var endpoint = endpoints[address % endpoints.Count];
         await Tool.RunAsync("wg", ["set", Settings.Interface, "peer", key, "remove"], limit: ToolLimit).ConfigureAwait(false);
         await Tool.RunAsync(
             "wg",
@@ -156,7 +165,7 @@ public sealed class DeviceTunnel
 
     private static async Task<DeviceTunnel> MakeAsync(TunnelSettings settings, SecretBuffer privateKey, string notes, CancellationToken stop)
     {
-        var endpoint = await Endpoints.ResolveAsync(settings.Endpoint, stop).ConfigureAwait(false);
+        var endpoint = (await Endpoints.ResolveAsync(settings.Endpoint, stop).ConfigureAwait(false))[0];
         // One that a killed session left behind is made anew: its routes and keys may be of another day. One without an address is nobody's.
         await Tool.TryAsync("ip", ["link", "delete", settings.Interface], limit: ToolLimit).ConfigureAwait(false);
         await DeviceFirewall.RaiseAsync(settings.Interface).ConfigureAwait(false);
@@ -224,12 +233,22 @@ public sealed class DeviceTunnel
 
     private async Task AnswersAsync(CancellationToken stop)
     {
+        int addresses = Ours ? (await Endpoints.ResolveAsync(Settings.Endpoint, stop).ConfigureAwait(false)).Count : 1;
         using var time = CancellationTokenSource.CreateLinkedTokenSource(stop);
         time.CancelAfter(HandshakeLimit);
         string why = "";
         try
         {
-            await (await ConnectAsync(Settings, time.Token).ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+            var connecting = ConnectAsync(Settings, time.Token);
+            for (int left = addresses - 1; left > 0 && await Task.WhenAny(connecting, Task.Delay(HandshakeLimit / addresses, time.Token)).ConfigureAwait(false) != connecting; left--)
+            {
+                if (!await HasHandshakeAsync().ConfigureAwait(false))
+                {
+                    await ReaddPeerAsync(time.Token).ConfigureAwait(false);
+                }
+            }
+
+            await (await connecting.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
             return;
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)

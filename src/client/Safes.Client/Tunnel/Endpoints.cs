@@ -9,13 +9,19 @@ public static class Endpoints
 {
     private static readonly TimeSpan LookupLimit = TimeSpan.FromSeconds(5);
 
-    /// <summary>The address to send to; asks the name service when it is a name.</summary>
+    /// <summary>So many addresses of a name are tried.</summary>
+    private const int Most = 4;
+
+    /// <summary>
+    /// The addresses to send to, in the order in which they are tried, at least one; asks the name service when it is a name. Those that this device
+    /// has no way to come last: a device without IPv4 has none to a server's IPv4 address.
+    /// </summary>
     /// <exception cref="FaultException">no-tunnel: the name is not known here.</exception>
-    public static async Task<IPEndPoint> ResolveAsync(string endpoint, CancellationToken stop)
+    public static async Task<IReadOnlyList<IPEndPoint>> ResolveAsync(string endpoint, CancellationToken stop)
     {
         if (IPEndPoint.TryParse(endpoint, out var numeric) && numeric.Port != 0)
         {
-            return numeric;
+            return [numeric];
         }
 
         int colon = endpoint.LastIndexOf(':');
@@ -27,11 +33,35 @@ public static class Endpoints
         try
         {
             var found = await Dns.GetHostAddressesAsync(endpoint[..colon], stop).WaitAsync(LookupLimit, stop).ConfigureAwait(false);
-            return new IPEndPoint(found.FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork) ?? found[0], port);
+            if (found.Length > 0)
+            {
+                return
+                [
+                    .. found.Select(a => new IPEndPoint(a, port))
+                        .OrderBy(e => HasWay(e) ? 0 : 1).ThenBy(e => e.AddressFamily == AddressFamily.InterNetwork ? 0 : 1).Take(Most),
+                ];
+            }
         }
-        catch (Exception e) when (e is SocketException or TimeoutException or IndexOutOfRangeException)
+        catch (Exception e) when (e is SocketException or TimeoutException)
         {
-            throw new FaultException(FaultCodes.NoTunnel, ("endpoint", endpoint), ("why", "name"));
+            // Not known, or nobody to ask.
+        }
+
+        throw new FaultException(FaultCodes.NoTunnel, ("endpoint", endpoint), ("why", "name"));
+    }
+
+    /// <summary>Whether a route leads there. Sends nothing.</summary>
+    private static bool HasWay(IPEndPoint to)
+    {
+        try
+        {
+            using var socket = new Socket(to.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+            socket.Connect(to);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 }

@@ -17,10 +17,11 @@ public static class GatewayProbe
     /// <exception cref="FaultException">no-tunnel: the name is not known here.</exception>
     public static async Task<bool> AnswersAsync(TunnelSettings settings, SecretBuffer privateKey, CancellationToken stop)
     {
-        var endpoint = await Endpoints.ResolveAsync(settings.Endpoint, stop).ConfigureAwait(false);
-        using var socket = new Socket(endpoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-        for (int attempt = 0; attempt < Tries; attempt++)
+        var endpoints = await Endpoints.ResolveAsync(settings.Endpoint, stop).ConfigureAwait(false);
+        for (int attempt = 0; attempt < Math.Max(Tries, endpoints.Count); attempt++)
         {
+            var endpoint = endpoints[attempt % endpoints.Count];
+            using var socket = new Socket(endpoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
             using var handshake = new WireGuardHandshake(privateKey, settings.GatewayKey.Span, DateTimeOffset.UtcNow);
             if (await AnswersAsync(socket, endpoint, handshake, stop).ConfigureAwait(false))
             {
