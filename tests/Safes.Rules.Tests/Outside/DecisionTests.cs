@@ -51,6 +51,28 @@ public class DecisionTests
     }
 
     [Fact]
+    public void What_a_rule_lets_through_is_told_with_what_it_does_not()
+    {
+        var rules = Rules(Allow("*", "@npm"), Allow("build", "git.example.org", methods: "GET,PUT"), Allow("build", "www.example.org"));
+        var audit = Beyond("https://registry.npmjs.org/left-pad")!;
+        Assert.Equal(("Rule 1 takes GET, HEAD and no other method; 'npm audit' sends POST.", "safe rule allow build registry.npmjs.org:443 --methods POST"), (audit.What, audit.Command));
+        Assert.Equal(new Reason("Rule 2 takes GET, PUT and no other method.", ""), Beyond("https://git.example.org/"));
+        Assert.Null(Beyond("https://www.example.org/"));
+        Assert.Null(Beyond("https://other.example.org/"));
+
+        // The command does what it says.
+        var more = Rules(Allow("*", "@npm"), Allow("build", "registry.npmjs.org", 443, "POST"));
+        Assert.Equal(Verdict.Allowed, Decide(more, "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk", "POST").Verdict);
+        Assert.Equal(Verdict.Allowed, Decide(more, "https://registry.npmjs.org/left-pad").Verdict);
+
+        Reason? Beyond(string url)
+        {
+            var request = OutsideRequest.Of("build", url);
+            return Reason.Beyond(Decide(rules, url), request, rules);
+        }
+    }
+
+    [Fact]
     public void One_of_several_rules_suffices_and_its_limits_are_the_most_generous()
     {
         var rules = Rules(Allow("build", "git.example.org", methods: "GET", download: 10), Allow("build", "*.example.org", methods: "POST,GET", upload: 5, download: 20));

@@ -75,9 +75,15 @@ internal static class OutsideCommands
                 run.Screen.Say(reason is null
                     ? $"  allowed by rule {decision.Rule}{(decision.Opened ? "; over TLS the safe's proxy looks into it" : "")}. Where the name leads is checked when it is asked for."
                     : $"  refused: {Printable.Line(reason.What)}");
-                if (reason is { Command.Length: > 0 })
+                var beyond = Reason.Beyond(decision, request, rules);
+                if (beyond is not null)
                 {
-                    run.Screen.Say($"  an owner can change that:  {Printable.Line(reason.Command)}");
+                    run.Screen.Say($"  {Printable.Line(beyond.What)}");
+                }
+
+                if ((reason ?? beyond) is { Command.Length: > 0 } change)
+                {
+                    run.Screen.Say($"  an owner can change that:  {Printable.Line(change.Command)}");
                 }
 
                 run.Screen.Result(new JsonObject
@@ -87,7 +93,8 @@ internal static class OutsideCommands
                     ["rule"] = decision.Rule,
                     ["opened"] = decision.Opened,
                     ["reason"] = reason?.What,
-                    ["command"] = reason?.Command,
+                    ["beyond"] = beyond?.What,
+                    ["command"] = (reason ?? beyond)?.Command,
                 });
             });
     }

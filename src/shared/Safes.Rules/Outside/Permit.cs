@@ -10,14 +10,17 @@ namespace Safes.Rules.Outside;
 public sealed record Permit(
     int Rule, string From, IReadOnlyList<string> Names, IReadOnlyList<int> Ports, IReadOnlyList<string> Methods, long Upload, long Download, long Until)
 {
+    /// <summary>Of its preset; null: it has none.</summary>
+    public Preset? Preset { get; private init; }
+
     /// <summary>Null: of a preset that this version does not have, which lets nothing through.</summary>
     public static Permit? Of(int number, AllowRule rule)
     {
         bool named = rule.To.StartsWith('@');
-        var preset = named ? Preset.Find(rule.To) : null;
+        var preset = named ? Outside.Preset.Find(rule.To) : null;
         return named && preset is null ? null : new Permit(
             number, rule.From, preset?.Names ?? [rule.To], rule.Port != 0 ? [rule.Port] : preset?.Ports ?? Destination.UsualPorts,
-            preset is null ? rule.Methods : Preset.Methods, rule.UploadLimit, rule.DownloadLimit, rule.UntilUnix);
+            preset is null ? rule.Methods : Outside.Preset.Methods, rule.UploadLimit, rule.DownloadLimit, rule.UntilUnix) { Preset = preset };
     }
 
     /// <summary>Whether it says more than where: then TLS is opened to see what is asked.</summary>

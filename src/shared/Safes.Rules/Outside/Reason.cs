@@ -54,6 +54,20 @@ public sealed record Reason(string What, string Command)
         };
     }
 
+    /// <summary>What the rule that lets a request through does not let through: its other methods, and a command that needs one. Null: it takes any.</summary>
+    public static Reason? Beyond(Decision decision, OutsideRequest request, OutsideRules rules)
+    {
+        if (decision.Verdict != Verdict.Allowed || rules.Permits.FirstOrDefault(p => p.Rule == decision.Rule) is not { Methods.Count: > 0 } permit)
+        {
+            return null;
+        }
+
+        string what = $"Rule {permit.Rule} takes {string.Join(", ", permit.Methods)} and no other method";
+        return permit.Preset?.Beyond is ({ Length: > 0 } command, var method)
+            ? new($"{what}; '{command}' sends {method}.", $"safe rule allow {request.Host} {request.Name}:{request.Port.ToString(CultureInfo.InvariantCulture)} --methods {method}")
+            : new($"{what}.", "");
+    }
+
     private static string Utc(long unix) => DateTimeOffset.FromUnixTimeSeconds(unix).ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
 
     /// <summary>Bytes, in the largest unit that needs no fraction.</summary>
