@@ -88,7 +88,7 @@ public sealed class FileTree(Func<SafeFileHandle> open)
         {
             reached = reached.Below(part.Bytes);
             using var parent = at;
-            if (Translated(reached, () => Stat.MakeDirectory(parent, part, mode)))
+            if (Named(reached, () => Stat.MakeDirectory(parent, part, mode)))
             {
                 at = OpenDirectory(parent, part, reached);
                 owner?.Take(at);
@@ -125,6 +125,22 @@ public sealed class FileTree(Func<SafeFileHandle> open)
             });
         }
     }
+
+    /// <summary>
+    /// The same where a name is given in a directory that is open: that nothing is there cannot be what the kernel means. exFAT says so of names that it
+    /// does not take.
+    /// </summary>
+    public static T Named<T>(FilePath path, Func<T> call) => Translated(path, () =>
+    {
+        try
+        {
+            return call();
+        }
+        catch (LinuxException e) when (e.Number == Errno.NoEntry)
+        {
+            throw Refused(FaultCodes.FileName, path, "that file system does not take the name, or the directory was removed meanwhile");
+        }
+    });
 
     public static FaultException Refused(FaultCode code, FilePath path, string why = "") => new(code, ("file", path.ToString()), ("why", why));
 

@@ -133,7 +133,7 @@ public sealed class StagedFile : IDisposable
         Stat.SetMode(data, mode);
         File.SetLastWriteTimeUtc(data, Moment(modified));
         Fcntl.Sync(data);
-        placed = FileTree.Translated(path, () => Stdio.TryRename(directory, dataName, into, name, replace));
+        placed = FileTree.Named(path, () => Stdio.TryRename(directory, dataName, into, name, replace));
         if (placed)
         {
             Unistd.Unlink(directory, checksName);
