@@ -209,6 +209,10 @@ public sealed class ADay : IAsyncLifetime
         Assert.Equal(45, lost.Exit);
         Assert.Contains("the process that was opening 'ledger' ended before it was done: it was ended by signal 9", lost.Error, StringComparison.Ordinal);
         Assert.Contains("if 'ledger' is open now, this device does not hold it", lost.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("It counts a session of this device", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
+        server.Safe.Holding = true;
+        Assert.Contains("It counts a session of this device", (await safe.RunAsync(["status"])).Output, StringComparison.Ordinal);
+        server.Safe.Holding = false;
         server.Safe.WhileOpening = null;
         var again = await safe.RunAsync(["open"], Password);
         Assert.True(again.Exit == 0, again.Output + again.Error);

@@ -95,7 +95,11 @@ public sealed partial class FakeSafe(byte[] serverPin) : Safe.SafeBase
         UnixMilliseconds = (DateTimeOffset.UtcNow + ClockOff).ToUnixTimeMilliseconds(),
         Images = { new ImageDigest { Name = "debian-13", Sha256 = ByteString.CopyFrom(SHA256.HashData("image"u8)) } },
         Joined = Me(context) is { Joined: true },
+        Holding = Holding,
     });
+
+    /// <summary>Whether it says that a session of the device holds it.</summary>
+    public bool Holding { get; set; }
 
     public override Task<RosterReply> GetRoster(RosterRequest request, ServerCallContext context) => Task.FromResult(new RosterReply
     {

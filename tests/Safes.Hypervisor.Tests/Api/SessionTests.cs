@@ -44,7 +44,9 @@ public sealed class SessionTests
         await using var safe = await LoopbackSafe.StartAsync(ledger: ledger);
         await safe.OpenAsync(safe.Connect(ledger.Anna), ledger.Anna);
         var client = safe.Connect(bob);
-        Assert.Equal(State.Open, (await client.HelloAsync(new HelloRequest())).State);
+        var hello = await client.HelloAsync(new HelloRequest());
+        Assert.Equal((State.Open, false), (hello.State, hello.Holding));
+        Assert.True((await safe.Connect(ledger.Anna).HelloAsync(new HelloRequest())).Holding);
         Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await safe.ConnectInside(bob).GetStatusAsync(new StatusRequest())));
         Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await client.GetInsideAsync(new InsideRequest())));
         Assert.Equal("no-session", await LoopbackSafe.RefusedAsync(async () => await safe.ConnectInside(bob).SignSshKeyAsync(new SshKeyRequest { PublicKey = "ssh-ed25519 AAAA" })));

@@ -110,6 +110,7 @@ internal static class StatusCommand
         {
             ["answers"] = outlook.Answered,
             ["asked"] = outlook.Server is not null ? "server" : outlook.Gateway is not null ? "gateway" : null,
+            ["holding"] = outlook.Server is true ? outlook.IsHeldHere : null,
             ["state"] = outlook.State is Contracts.V1.State.Unknown ? null : State(outlook.State),
             ["why"] = outlook.Why,
         };
@@ -123,6 +124,7 @@ internal static class StatusCommand
 
     private static string Words(SafeProfile profile, Outlook outlook) => outlook switch
     {
+        { Server: true, IsHeldHere: true } => $"its server answers now: {State(outlook.State)}. It counts a session of this device, which is not found here: one that died ends by itself within a lease; another computer or user that has these keys may hold it",
         { Server: true } => $"its server answers now: {State(outlook.State)}",
         { Server: false } => $"the tunnel is up, but its server does not answer: {Printable.Line(outlook.Why)}",
         { Gateway: true } => "its gateway answers now: the server is there; whether it is open, only the server tells",

@@ -12,6 +12,9 @@ namespace Safes.Client.Connection;
 /// <param name="Why">Why there was no answer.</param>
 public sealed record Outlook(bool? Server, bool? Gateway, State State, string Why)
 {
+    /// <summary>Whether the server has a session of this device.</summary>
+    public bool IsHeldHere { get; init; }
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(4);
 
     /// <summary>Why nobody is asked when the clock may be wrong; what a probe would do is worse than not to know.</summary>
@@ -42,7 +45,8 @@ public sealed record Outlook(bool? Server, bool? Gateway, State State, string Wh
         using var server = new Server(profile.Address, profile.Keys);
         try
         {
-            return new Outlook(true, null, (await server.HelloAsync(time.Token).ConfigureAwait(false)).State, "");
+            var hello = await server.HelloAsync(time.Token).ConfigureAwait(false);
+            return new Outlook(true, null, hello.State, "") { IsHeldHere = hello.Holding };
         }
         catch (FaultException e)
         {

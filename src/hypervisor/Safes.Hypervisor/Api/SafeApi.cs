@@ -33,6 +33,7 @@ public sealed partial class SafeApi(ApiParts parts) : Contracts.V1.Safe.SafeBase
             Joined = vault.Roster?.FindDevice(caller.Peer.Device)?.Joined ?? false,
             SecondsToWait = (uint)Math.Ceiling(vault.Wait(caller.Peer.Device).TotalSeconds),
             Detail = Messages.Detail(state),
+            Holding = state is Lifecycle.Open open && open.Sessions.Any(s => parts.Sessions.Find(s.Id)?.Device == caller.Peer.Device),
         };
         reply.Images.AddRange(Images());
         return Task.FromResult(reply);
