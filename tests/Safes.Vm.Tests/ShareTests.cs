@@ -54,6 +54,37 @@ public sealed class ShareTests(SharedFleet shared) : IClassFixture<SharedFleet>,
     }
 
     [Fact]
+    public async Task What_a_share_daemon_knows_is_bounded_however_many_files_a_host_looks_at()
+    {
+        const int Files = 12_000, Trees = 4;
+        const long Most = 10 << 20;
+        fleet.With = o => o with { ShareMemory = Most };
+        await fleet.Hosts.DisposeAsync();
+        await fleet.StartAsync();
+        await fleet.Hosts.AddAsync(new HostRequest("walker"));
+        await fleet.RunAsync("walker", "exec 3</safe; echo kept >/safe/kept");
+        List<long> held = [];
+        for (int tree = 0; tree < Trees; tree++)
+        {
+            string at = Directory.CreateDirectory(fleet.Volume.At($"share/walked{tree}")).FullName;
+            for (int i = 0; i < Files; i++)
+            {
+                File.WriteAllBytes(Path.Combine(at, $"{i}"), [1]);
+            }
+
+            // Read, too: a file whose content its kernel keeps is not forgotten so easily.
+            await fleet.RunAsync("walker", $"test $(find /safe/walked{tree} -type f -print0 | xargs -0 cat | wc -c) = {Files}");
+            held.Add(fleet.Hosts.Processes.Sum(p => Comm(p.Pid) == "virtiofsd" ? ProcessTable.OwnMemory(p.Pid) : 0));
+            await fleet.Hosts.LookAtRoomAsync();    // as each minute
+        }
+
+        Assert.True(held[1] - held[0] > Files * 400, string.Join(' ', held));    // the control: files cost memory
+        Assert.True(held[^1] < held[1] + (Files * 400), string.Join(' ', held));
+        await fleet.RunAsync("walker", "grep -q kept /safe/kept && mountpoint -q /safe");
+        static string Comm(int pid) => File.ReadAllText($"/proc/{pid}/comm").Trim();
+    }
+
+    [Fact]
     public async Task After_three_days_away_a_host_answers_at_once_with_the_right_time_and_nothing_storms()
     {
         await fleet.Hosts.AddAsync(new HostRequest("away"));

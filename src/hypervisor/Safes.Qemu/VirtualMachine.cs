@@ -148,11 +148,14 @@ public sealed partial class VirtualMachine : IAsyncDisposable
     public Task AnnounceDiskAsync(long bytes) =>
         qmp.CallAsync("block_resize", new JsonObject { ["device"] = "disk0", ["size"] = bytes }, start.Limits.Command);
 
+    /// <summary>Memory that the share's daemon holds of its own, in bytes: some 750 for each file that the guest's kernel knows or knew at once.</summary>
+    public long ShareMemory => processes.ShareMemory();
+
     /// <summary>Allocates the room that suspending needs, while there is some: after each start and resume, and again as the guest looks at more files.</summary>
     /// <exception cref="LinuxException">ENOSPC: this host could not be suspended.</exception>
     public void Reserve()
     {
-        StateRoom.Allocate(Places, processes.ShareMemory());
+        StateRoom.Allocate(Places, ShareMemory);
         HotPages.Reserve(Places, Hardware.MemoryBytes);
     }
 

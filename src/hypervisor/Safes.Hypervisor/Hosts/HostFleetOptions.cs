@@ -57,6 +57,12 @@ public sealed record HostFleetOptions
     /// <summary>How long after a resume it is remembered which memory the guest has used, for the next one.</summary>
     public TimeSpan HotPagesAfter { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// Bytes that a host's share daemon may hold of its own before the guest is told to forget files that it does not use. 128 MiB are some
+    /// 175,000 files.
+    /// </summary>
+    public long ShareMemory { get; init; } = 128 << 20;
+
     /// <summary>Told what went wrong and changes nothing for hosts.</summary>
     public Action<Exception, string> Trouble { get; init; } = (_, _) => { };
 

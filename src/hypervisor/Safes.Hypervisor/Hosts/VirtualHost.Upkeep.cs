@@ -8,6 +8,7 @@ internal sealed partial class VirtualHost
 {
     private volatile ProcessorUse? use;
     private bool hasRoom = true;
+    private long forgottenAt;
 
     /// <summary>Processors that it keeps busy; 0 while it does not run.</summary>
     private double Load => use?.Average(BootClock.Now) ?? 0;
@@ -19,11 +20,35 @@ internal sealed partial class VirtualHost
     public Task LookAtRoomAsync() => AloneAsync(async () =>
     {
         bool before = hasRoom;
-        if (machine is not null && admitted && State is HostState.Running or HostState.Degraded && await ReserveAsync().ConfigureAwait(false) != before)
+        if (machine is not { } running || !admitted || State is not (HostState.Running or HostState.Degraded))
+        {
+            return;
+        }
+
+        if (await ReserveAsync().ConfigureAwait(false) != before)
         {
             Become(hasRoom);
         }
+
+        await ForgetAsync(running).ConfigureAwait(false);
     });
+
+    /// <summary>
+    /// virtiofsd knows every file that the guest's kernel knows, in the server's memory: when that is much, and again when it has grown, the guest
+    /// forgets what it does not use. virtiofsd gives no memory back, but uses anew what was freed.
+    /// </summary>
+    private async Task ForgetAsync(VirtualMachine running)
+    {
+        long held = running.ShareMemory;
+        forgottenAt = Math.Min(forgottenAt, held);    // less than before: it is another process
+        if (held >= options.ShareMemory && held >= forgottenAt + (options.ShareMemory / 4))
+        {
+            var agent = await running.AgentAsync(options.Limits.Agent).ConfigureAwait(false);
+            // Pages, too: a file whose content is kept is kept itself.
+            await agent.RunAsync("echo 3 >/proc/sys/vm/drop_caches", options.Limits.Agent).ConfigureAwait(false);
+            forgottenAt = held;
+        }
+    }
 
     /// <summary>False: there is no room on the volume to suspend it.</summary>
     private async Task<bool> ReserveAsync()

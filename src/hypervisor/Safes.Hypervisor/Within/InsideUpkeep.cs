@@ -1,4 +1,5 @@
 using Safes.Contracts;
+using Safes.Hypervisor.Hosts;
 
 namespace Safes.Hypervisor.Within;
 
@@ -12,6 +13,7 @@ public sealed class InsideUpkeep(InsideSafe safe, InsideLog log)
     private const int RoundsPerRenewal = 4 * 60;
 
     private bool told;
+    private HashSet<string> contended = [];
 
     /// <summary>Until the process ends.</summary>
     public async Task RunAsync()
@@ -21,6 +23,18 @@ public sealed class InsideUpkeep(InsideSafe safe, InsideLog log)
         {
             await LookAsync(round).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Whoever is in the safe hears once of each file that hosts spoil for each other while they do.</summary>
+    private void TellOf(IReadOnlyList<ShareTrouble> troubles)
+    {
+        HashSet<string> now = [.. troubles.Where(t => t.Contended).Select(t => t.Text)];
+        foreach (string text in now.Except(contended))
+        {
+            safe.Notices.Tell("share", text);
+        }
+
+        contended = now;
     }
 
     private async Task LookAsync(int round)
@@ -40,6 +54,7 @@ public sealed class InsideUpkeep(InsideSafe safe, InsideLog log)
                         open.Hosts.LookAtLoads();
                         await open.Hosts.LookAtRoomAsync().ConfigureAwait(false);
                         await open.Hosts.LookAtClocksAsync().ConfigureAwait(false);
+                        TellOf(await open.Hosts.LookAtShareAsync().ConfigureAwait(false));
                     }
 
                     var room = await safe.RoomAsync().ConfigureAwait(false);
