@@ -62,7 +62,7 @@ public sealed class Many(LargeTeam team) : IClassFixture<LargeTeam>
     }
 
     [Fact(Timeout = 300_000)]
-    public Task Connections_that_are_lost_and_made_anew_leave_nothing_behind() => ReconnectAsync(240);
+    public Task Connections_that_are_lost_and_made_anew_leave_nothing_behind() => ReconnectAsync(960);
 
     [Fact(Timeout = 3_600_000)]
     [Trait("takes", "long")]
@@ -95,7 +95,8 @@ public sealed class Many(LargeTeam team) : IClassFixture<LargeTeam>
         await Task.WhenAll(members.Select(m => m.LeaveAsync()));
         team.AssertAtRest(await team.RestAsync());
         Assert.All(seen, f => Assert.InRange(f.Memory, 0, Most));
-        Assert.InRange(seen[^1].Own, 0, seen[2].Own + Growth);
+        // In the first half .NET's heap grows to the size at which it is collected; what is kept for each connection would go on growing.
+        Assert.InRange(seen[^1].Own, 0, seen.Take(seen.Count / 2).Max(f => f.Own) + Growth);
     }
 
     private async Task<IReadOnlyList<Laptop.Holding>> HoldAllAsync()
