@@ -39,7 +39,7 @@ internal sealed partial class VirtualHost(
     public HostStatus Status() => new(
         Definition.Name, State, Definition.Cpus, Definition.MemoryBytes, Definition.DiskBytes, options.Ports.Address(Definition.Number),
         machine is null ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Max(0, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - Definition.BootedUnix)),
-        Note.Length == 0 && State == HostState.Running ? ShareWords.Lost(Definition.RemovedOpen) : Note, Definition.Image, Load)
+        Told, Definition.Image, Load)
     {
         SuspendedUnix = Definition.SuspendedUnix,
         Next = Definition.Next,
