@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using Safes.Contracts;
@@ -19,7 +20,8 @@ public sealed class DeviceTunnel
 
     private readonly MadeInterface? made;
 
-    /// <summary>Which of the server's addresses is used.</summary>
+    /// <summary>The server's addresses, and which of them is used; none where somebody else keeps the tunnel.</summary>
+    private IReadOnlyList<IPEndPoint> endpoints = [];
     private int address;
 
     private DeviceTunnel(TunnelSettings settings, MadeInterface? made, string how)
@@ -103,13 +105,19 @@ public sealed class DeviceTunnel
             return;
         }
 
+        // A laptop may be in another network by now, from which the name leads elsewhere.
+        endpoints = await Endpoints.ResolveAsync(Settings.Endpoint, stop).ConfigureAwait(false);
         if (!await HasHandshakeAsync().ConfigureAwait(false))
         {
             address++;    // the last one did not answer at all
         }
 
+        await AddPeerAnewAsync().ConfigureAwait(false);
+    }
+
+    private async Task AddPeerAnewAsync()
+    {
         string key = Convert.ToBase64String(Settings.GatewayKey.Span);
-        var endpoints = await Endpoints.ResolveAsync(Settings.Endpoint, stop).ConfigureAwait(false);
         var endpoint = endpoints[address % endpoints.Count];
         await Tool.RunAsync("wg", ["set", Settings.Interface, "peer", key, "remove"], limit: ToolLimit).ConfigureAwait(false);
         await Tool.RunAsync(
@@ -165,7 +173,7 @@ public sealed class DeviceTunnel
 
     private static async Task<DeviceTunnel> MakeAsync(TunnelSettings settings, SecretBuffer privateKey, string notes, CancellationToken stop)
     {
-        var endpoint = (await Endpoints.ResolveAsync(settings.Endpoint, stop).ConfigureAwait(false))[0];
+        var endpoints = await Endpoints.ResolveAsync(settings.Endpoint, stop).ConfigureAwait(false);
         // One that a killed session left behind is made anew: its routes and keys may be of another day. One without an address is nobody's.
         await Tool.TryAsync("ip", ["link", "delete", settings.Interface], limit: ToolLimit).ConfigureAwait(false);
         await DeviceFirewall.RaiseAsync(settings.Interface).ConfigureAwait(false);
@@ -173,7 +181,7 @@ public sealed class DeviceTunnel
         try
         {
             string how = await AddInterfaceAsync(settings.Interface).ConfigureAwait(false);
-            tunnel = new DeviceTunnel(settings, MadeInterface.Of(settings.Interface, notes), how);
+            tunnel = new DeviceTunnel(settings, MadeInterface.Of(settings.Interface, notes), how) { endpoints = endpoints };
         }
         catch
         {
@@ -183,7 +191,7 @@ public sealed class DeviceTunnel
 
         try
         {
-            await WireGuardKeyText.SetAsync(settings.Interface, WireGuardText.ForSetconf(settings, endpoint), privateKey).ConfigureAwait(false);
+            await WireGuardKeyText.SetAsync(settings.Interface, WireGuardText.ForSetconf(settings, endpoints[0]), privateKey).ConfigureAwait(false);
             string batch = $"""
                 address add {settings.Device}/32 dev {settings.Interface}
                 link set {settings.Interface} mtu {TunnelSettings.Mtu} up
@@ -233,18 +241,18 @@ public sealed class DeviceTunnel
 
     private async Task AnswersAsync(CancellationToken stop)
     {
-        int addresses = Ours ? (await Endpoints.ResolveAsync(Settings.Endpoint, stop).ConfigureAwait(false)).Count : 1;
         using var time = CancellationTokenSource.CreateLinkedTokenSource(stop);
         time.CancelAfter(HandshakeLimit);
         string why = "";
         try
         {
             var connecting = ConnectAsync(Settings, time.Token);
-            for (int left = addresses - 1; left > 0 && await Task.WhenAny(connecting, Task.Delay(HandshakeLimit / addresses, time.Token)).ConfigureAwait(false) != connecting; left--)
+            for (int left = endpoints.Count - 1; left > 0 && await Task.WhenAny(connecting, Task.Delay(HandshakeLimit / endpoints.Count, time.Token)).ConfigureAwait(false) != connecting; left--)
             {
-                if (!await HasHandshakeAsync().ConfigureAwait(false))
+                if (made is { IsThere: true } && !await HasHandshakeAsync().ConfigureAwait(false))
                 {
-                    await ReaddPeerAsync(time.Token).ConfigureAwait(false);
+                    address++;
+                    await AddPeerAnewAsync().ConfigureAwait(false);
                 }
             }
 
