@@ -76,7 +76,7 @@ internal static class InsideCalls
         ["ReadConsole"] = (c, o, x, _) => RefusedAsync(() => ReadAsync(c.ReadConsole(new ConsoleRequest { Name = x.Name("console") }, o))),
         ["SignSshKey"] = (c, o, x, _) => RefusedAsync(async () => await c.SignSshKeyAsync(new SshKeyRequest { PublicKey = x.Text("key") }, o)),
         ["GetNetwork"] = async (c, o, _, _) => await c.GetNetworkAsync(new NetworkRequest(), o),
-        ["GetStatus"] = async (c, o, _, _) => await c.GetStatusAsync(new StatusRequest(), o),
+        ["GetStatus"] = async (c, o, _, _) => await c.GetStatusAsync(new StatusRequest { Share = true }, o),
         ["Look"] = async (c, o, _, _) => await c.LookAsync(new LookRequest(), o),
         ["Watch"] = async (c, o, _, _) =>
         {

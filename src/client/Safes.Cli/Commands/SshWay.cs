@@ -16,7 +16,7 @@ internal sealed record SshWay(IReadOnlyList<string> Options, string Target, IRea
     /// <exception cref="FaultException">host-unknown, host-failed, no-shell.</exception>
     public static async Task<SshWay> FindAsync(HeldSafe held, string name, CancellationToken stop)
     {
-        var status = await held.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, stop).ConfigureAwait(false);
+        var status = await held.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest { Share = true }, o), Server.CallLimit, stop).ConfigureAwait(false);
         var found = status.Hosts.FirstOrDefault(h => h.Name == name || $"{h.Name}.{held.Zone}" == name) ?? throw new FaultException(FaultCodes.HostUnknown, ("host", name));
         var target = SshNames.HostOf(found.Name, found.Address, held.Profile.Address.Hosts)
             ?? throw new FaultException(FaultCodes.HostFailed, ("host", found.Name), ("why", "it has no address"));

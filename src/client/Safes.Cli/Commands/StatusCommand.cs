@@ -36,7 +36,7 @@ internal static class StatusCommand
             return;
         }
 
-        var status = await held.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest(), o), Server.CallLimit, run.Stop).ConfigureAwait(false);
+        var status = await held.Server.Inside.CallAsync((c, o) => c.GetStatusAsync(new StatusRequest { Share = true }, o), Server.CallLimit, run.Stop).ConfigureAwait(false);
         string holders = string.Join(", ", status.Holders.Select(h => $"{Printable.Line(h.Member)} ({Printable.Line(h.Device)})"));
         string left = HostsLeft.Before(status.Hosts, status.SinceUnix) is { } age ? $", hosts as they were left {age} before" : "";
         run.Screen.Say($"{profile.Name}    {State(status.State)} since {At(status.SinceUnix)}{left}     held by {holders}");

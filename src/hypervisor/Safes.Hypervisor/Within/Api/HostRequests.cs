@@ -105,8 +105,12 @@ public sealed partial class InsideApi
             await safe.Work.RunAsync(
                 async _ =>
                 {
-                    reply.Share.AddRange((await Workspace.Hosts.LookAtShareAsync().ConfigureAwait(false))
-                        .Select(t => new Contracts.V1.ShareTrouble { Text = t.Text, Hosts = { t.Hosts }, Contended = t.Contended }));
+                    if (request.Share)
+                    {
+                        reply.Share.AddRange((await Workspace.Hosts.LookAtShareAsync().ConfigureAwait(false))
+                            .Select(t => new Contracts.V1.ShareTrouble { Text = t.Text, Hosts = { t.Hosts }, Contended = t.Contended }));
+                    }
+
                     return await TellRoomAsync(reply).ConfigureAwait(false);
                 },
                 context.CancellationToken).ConfigureAwait(false);
